@@ -1,0 +1,1 @@
+"""What the events mean, worked out without contacting anyone: measures, promises, findings, stories. Pure."""

@@ -1,0 +1,1 @@
+"""Moves every case forward, one short tick at a time, over crashes and restarts."""

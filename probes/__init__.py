@@ -1,0 +1,1 @@
+"""What was seen at a vendor. A probe holds no threshold and no verdict."""

@@ -1,0 +1,1 @@
+"""From samples to the timeline of a call. Pure: arrays in, values out."""

@@ -1,0 +1,1 @@
+"""Charts as SVG, all drawn by one grammar of scale, ticks and marks."""
