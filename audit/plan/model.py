@@ -1,0 +1,296 @@
+"""The plan: which vendors, by which channels, as whom, about what, how often, within which limits, judged by what.
+
+These dataclasses are the shape of the YAML file (`audit.plan.reader` reads it; an unknown key is a fault) and what the
+rest of the code works with. Names in `{braces}` in texts are filled per case; `${env:NAME}` and
+`${keyring:service/name}` are secrets and stay references here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from probes.duration import Duration
+from probes.model import STRICT
+
+
+class Basis(StrEnum):
+    """Why we may contact the vendor."""
+
+    OWN_ACCOUNT = "own_account"
+    PROSPECTIVE_CUSTOMER = "prospective_customer"
+    CONTRACT_AUDIT = "contract_audit"
+    REGULATOR = "regulator"
+    OWN_SYSTEM = "own_system"
+    PRACTICE = "practice"
+
+
+class Purpose(StrEnum):
+    """What the audit is for; decides the report made by default."""
+
+    SELECTION = "selection"
+    MONITORING = "monitoring"
+    COMPLAINT = "complaint"
+
+
+class PromiseClock(StrEnum):
+    """On which clock a promise runs."""
+
+    WALL = "wall"
+    BUSINESS = "business"
+
+
+class PromiseKind(StrEnum):
+    """Where a promise stands."""
+
+    PUBLISHED = "published"
+    CONTRACT = "contract"
+
+
+class PromisedWhat(StrEnum):
+    """What a promise is about: the event that keeps it."""
+
+    RECEIPT = "receipt"
+    FIRST_HUMAN_RESPONSE = "first_human_response"
+    UPDATE = "update"
+    RESOLUTION = "resolution"
+    CALL_ANSWERED = "call_answered"
+    HUMAN_ON_CALL = "human_on_call"
+    CALLBACK = "callback"
+
+
+class Condition(StrEnum):
+    """What a wait waits for, or on what a step depends."""
+
+    ANSWERED = "answered"
+    UNANSWERED = "unanswered"
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
+    CLOSED = "closed"
+    CALL_LOST = "call_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorisation:
+    """On what ground, by whose word and until which day (inclusive, vendor's time) the vendor may be contacted."""
+
+    __pydantic_config__: ClassVar = STRICT
+    basis: Basis
+    by: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSetting:
+    """Practice time: `factor` audit seconds pass in one real second, counted from `origin_utc`."""
+
+    __pydantic_config__: ClassVar = STRICT
+    factor: float = 1.0
+    origin_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What the vendor has committed itself to in public or by contract."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: str
+    what: PromisedWhat
+    within: Duration
+    text: str
+    source: str
+    kind: PromiseKind = PromiseKind.PUBLISHED
+    clock: PromiseClock = PromiseClock.WALL
+    share_pct: float | None = None
+    seen_on: date | None = None
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """A vendor. `place` is an ISO 3166 country or subdivision (GB, DE-BY); `hours` as "Mon-Fri 09:00-17:30"."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: str
+    name: str
+    place: str
+    time_zone: str
+    hours: str = "always"
+    channels: Mapping[str, Any] = field(default_factory=dict)
+    promises: tuple[Promise, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """This persona is matched with another one and differs from it in one attribute only."""
+
+    __pydantic_config__: ClassVar = STRICT
+    of: str
+    differs_in: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persona:
+    """As whom we turn up. `identifiers` are numbers and names that the vendor asks for; mostly secrets."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: str
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    account: str | None = None
+    tier: str | None = None
+    language: str = "en"
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What the customer writes and says."""
+
+    __pydantic_config__: ClassVar = STRICT
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Follow the case (looking at its open channels) until a condition holds, or at most so long."""
+
+    __pydantic_config__: ClassVar = STRICT
+    at_most: Duration
+    until: Condition | None = None
+    look_every: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Place a call over a phone channel with one of its scripts."""
+
+    __pydantic_config__: ClassVar = STRICT
+    channel: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Write again in the ticket of a channel."""
+
+    __pydantic_config__: ClassVar = STRICT
+    channel: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a scenario: exactly one verb, and perhaps a condition `when`."""
+
+    __pydantic_config__: ClassVar = STRICT
+    open: str | None = None
+    look: str | None = None
+    wait: Wait | None = None
+    call: Call | None = None
+    reply: Reply | None = None
+    close: str | None = None
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What the problem is, whether it can be solved, and the steps taken."""
+
+    __pydantic_config__: ClassVar = STRICT
+    id: str
+    problem: Problem
+    steps: tuple[Step, ...]
+    solvable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many cases of a scenario: `n` for each of these vendors and personas (empty: all)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    scenario: str
+    vendors: tuple[str, ...] = ()
+    personas: tuple[str, ...] = ()
+    n: int = 1
+    spread_over: Duration | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """An amount in major units (euros)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    amount: float
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the audit may use at most. Calls are refused where `calls` is 0."""
+
+    __pydantic_config__: ClassVar = STRICT
+    audit_at_most: Duration = Duration(14 * 86400.0)
+    calls: int = 0
+    calls_per_day: int = 3
+    call_minutes: float = 60.0
+    money: Money | None = None
+    tickets: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """By which profile the measures are judged, and the reader's weights of the dimensions (default equal)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    profile: str = "default"
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostInputs:
+    """The reader's own figures; without them no cost is worked out."""
+
+    __pydantic_config__: ClassVar = STRICT
+    hour: Money
+    people_waiting: float = 1.0
+    blocked_hour: Money | None = None
+    contacts_per_year: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole plan. `holdproof` is the version of the plan format."""
+
+    __pydantic_config__: ClassVar = STRICT
+    holdproof: Literal[1]
+    name: str
+    authorisation: Authorisation
+    vendors: tuple[Vendor, ...]
+    personas: tuple[Persona, ...]
+    scenarios: tuple[Scenario, ...]
+    samples: tuple[Sample, ...]
+    purpose: Purpose = Purpose.SELECTION
+    clock: ClockSetting = ClockSetting()
+    limits: Limits = Limits()
+    thresholds: Thresholds = Thresholds()
+    cost: CostInputs | None = None
+
+    def vendor(self, vendor_id: str) -> Vendor:
+        """Return the vendor of this id; KeyError if there is none."""
+        return {vendor.id: vendor for vendor in self.vendors}[vendor_id]
+
+    def persona(self, persona_id: str) -> Persona:
+        """Return the persona of this id; KeyError if there is none."""
+        return {persona.id: persona for persona in self.personas}[persona_id]
+
+    def scenario(self, scenario_id: str) -> Scenario:
+        """Return the scenario of this id; KeyError if there is none."""
+        return {scenario.id: scenario for scenario in self.scenarios}[scenario_id]

@@ -1,0 +1,182 @@
+"""The contract of a telephone carrier, wide enough for a cloud provider's API and for a SIP trunk.
+
+No provider's word appears above this line: calls have events, frames, digits, played lines and records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from probes.errors import Failure, Side
+
+
+class Capability(StrEnum):
+    """What a carrier can do; a script that needs more is refused before dialling."""
+
+    RECORDED = "recorded"
+    LIVE_AUDIO = "live_audio"
+    WHO_ENDED = "who_ended"
+    SIP_CODE = "sip_code"
+
+
+class CallState(StrEnum):
+    """Where a call is."""
+
+    DIALLING = "dialling"
+    RINGING = "ringing"
+    UP = "up"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Keys to press. `secret` digits never reach a log, a record or the ledger."""
+
+    digits: str
+    secret: bool = False
+    purpose: str = "menu"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A line to speak."""
+
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Silence of ours."""
+
+    length_s: float
+
+
+Line = Press | Say | Pause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """One call to place. `script` is carried out blindly from the moment of answer, then the line is held until
+    `hold_line_s` after the script's end, or the far end hangs up, or `longest_s` after the answer; then we hang up.
+    """
+
+    to: str
+    caller_id: str
+    ring_at_most_s: float
+    longest_s: float
+    record: bool
+    script: tuple[Line, ...]
+    hold_line_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingInfo:
+    """A recording that the carrier holds. `starts_at_utc` is as coarse as `starts_error_s`."""
+
+    recording_id: str
+    duration_s: float | None
+    channels: int
+    starts_at_utc: datetime | None
+    starts_error_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRecord:
+    """A record as the carrier sent it, to be kept as evidence."""
+
+    resource: str
+    body: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStatus:
+    """What the carrier says of a call now. Moments are the carrier's, with `error_s` their coarseness.
+
+    `ended_by` comes with `ended_reasons`, the signals that say so. Cost is null until the carrier has settled it.
+    """
+
+    call_id: str
+    state: CallState
+    ringing_at_utc: datetime | None
+    answered_at_utc: datetime | None
+    ended_at_utc: datetime | None
+    error_s: float
+    ended_by: Side | None
+    ended_reasons: tuple[str, ...]
+    code: str | None
+    duration_s: float | None
+    failure: Failure | None
+    recordings: tuple[RecordingInfo, ...]
+    recordings_complete: bool
+    cost_minor: float | None
+    currency: str | None
+    raw: tuple[RawRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Audio of one side from media time `t_s` on; float samples in −1..1 as little-endian float32 bytes."""
+
+    t_s: float
+    side: Side
+    rate_hz: int
+    samples: bytes
+
+
+class LiveCall(Protocol):
+    """A call whose audio reaches us while it lasts."""
+
+    call_id: str
+
+    def frames(self, side: Side) -> AsyncIterator[Frame]:
+        """Yield that side's audio by media time until the call ends; lost frames leave gaps."""
+        ...
+
+    async def send_digits(self, press: Press) -> None:
+        """Press keys."""
+        ...
+
+    async def play(self, line: Say) -> float:
+        """Speak a line and return the media time at which the far end had heard it."""
+        ...
+
+
+class Carrier(Protocol):
+    """Places and observes calls. Every method may raise `Unavailable` (try later) or `UserError` (credentials)."""
+
+    name: str
+    capabilities: frozenset[Capability]
+
+    async def dial(self, request: CallRequest) -> str:
+        """Place one call and return the carrier's id of it. Never repeated by the carrier itself.
+
+        Raises:
+            Refused: the carrier or the gate does not let this number be called.
+        """
+        ...
+
+    async def status(self, call_id: str) -> CallStatus:
+        """Return the call's state with the raw records behind it."""
+        ...
+
+    async def hang_up(self, call_id: str) -> None:
+        """End the call. A call that is over already stays over: not an error."""
+        ...
+
+    async def recording(self, recording_id: str) -> tuple[bytes, str]:
+        """Return the recording's bytes and media type, all channels, untrimmed."""
+        ...
+
+    async def find(self, to: str, caller_id: str, since_utc: datetime) -> tuple[str, ...]:
+        """Return the ids of calls between these numbers placed at or after a moment (to reconcile after a crash)."""
+        ...
+
+    async def close(self) -> None:
+        """Free connections."""
+        ...
