@@ -41,8 +41,6 @@ def faults(lines: Iterable[str]) -> list[str]:
         if seq != expected_seq:
             found.append(f"line {number} is event {seq}, expected {expected_seq}: events are missing or out of order")
         if named != previous:
-            found.append(
-                f"line {number} (event {seq}) does not follow from the line before: one of the two was changed"
-            )
+            found.append(f"line {number} (event {seq}) does not follow from the line before: one of them was changed")
         previous, expected_seq = record_sha256(text), (seq if isinstance(seq, int) else expected_seq) + 1
     return found
