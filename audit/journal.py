@@ -18,7 +18,8 @@ FIRST = "0" * 64
 
 def record_text(record: dict[str, Any]) -> str:
     """Return a record as its one canonical line: sorted keys, no spaces, UTF-8, no line feed."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace").decode()  # a vendor's broken text may hold half characters
 
 
 def record_sha256(text: str) -> str:

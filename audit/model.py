@@ -92,3 +92,20 @@ class CaseRow:
     ticks_done: int
     next_at_utc: datetime | None
     cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an audit has used so far, and what goes on with one vendor: the safety gate judges caps on it.
+
+    `calls_today` counts this vendor's calls within its day. `call_minutes` and `spent_minor` hold what is settled,
+    and for acts under way the longest and the dearest. `stopped` is the kill switch's reason.
+    """
+
+    calls: int
+    calls_today: int
+    call_minutes: float
+    spent_minor: float
+    tickets: int
+    calls_live_for_vendor: int
+    stopped: str | None
