@@ -1,0 +1,1 @@
+"""The browser, the web ticket probe and the practice portal, on real pages."""
