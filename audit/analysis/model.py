@@ -6,9 +6,10 @@ All sentences with a number are made here, from the same values as the measures;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
+from probes.errors import Side
 from probes.model import Artifact
 
 
@@ -59,9 +60,21 @@ class Evidence:
     t_s: float | None = None
 
 
+class MeasureKind(StrEnum):
+    """How a measure is summed up: waits (may be censored), yes-or-no shares, or other quantities."""
+
+    DURATION = "duration"
+    SHARE = "share"
+    QUANTITY = "quantity"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One observation of a measure. `censored`: the value is a lower bound (the wait went on when we stopped)."""
+    """One observation of a measure. `censored`: the value is a lower bound (the wait went on when we stopped).
+
+    `earliest` is set where the moment is known only to lie between two of our looks: the true value lies between
+    `earliest` and `value`. In a share, `value` is 1 (yes) or 0 (no).
+    """
 
     value: float
     censored: bool
@@ -71,6 +84,36 @@ class Observed:
     evidence: tuple[str, ...]
     channel: str | None = None
     persona: str | None = None
+    scenario: str | None = None
+    sample: int | None = None
+    earliest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A step of a Kaplan–Meier curve: the share still waiting after `at`, its interval, and how many were at risk."""
+
+    at: float
+    waiting: float
+    low: float
+    high: float
+    at_risk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survival:
+    """What a set of waits says when some were censored.
+
+    `rmst` is the mean wait up to `horizon` (restricted mean). `median_at_least` is set where the median was not
+    reached: at least half of the waits were longer than this.
+    """
+
+    curve: tuple[CurvePoint, ...]
+    horizon: float
+    rmst: float
+    rmst_low: float | None
+    rmst_high: float | None
+    median_at_least: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +122,16 @@ class Measure:
 
     `estimate`, `low` and `high` are None where n is too small; `method` names estimator and interval, `why_not` says
     what is missing. `n` counts all observations, `n_censored` those that are lower bounds; `n_ours` failed on our side
-    and `n_not_run` were not made: both are outside n.
+    and `n_not_run` were not made: both are outside n. `per` says what one observation is (ticket, call, hold, case).
     """
 
     id: str
     name: str
     vendor: str
     unit: str
+    kind: MeasureKind
+    per: str
+    dimension: int | None
     n: int
     n_censored: int
     n_ours: int
@@ -95,6 +141,8 @@ class Measure:
     high: float | None
     method: str
     why_not: str | None
+    sentence: str
+    survival: Survival | None
     observed: tuple[Observed, ...]
 
 
@@ -146,7 +194,7 @@ class StoryLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A case, told in order."""
+    """A case, told in order. `outcome` is a plain sentence."""
 
     case: str
     vendor: str
@@ -160,31 +208,225 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call with its clocks and what was heard. Seconds ending in `_s` are media time where they name a moment.
+
+    `to_human_s` runs on the customer's clock (end of dialling to a person), `queue_to_human_s` on the vendor's;
+    None: no person was reached, `waited_s` says how long we waited then. `phase_at_end` is what went on when the call
+    ended.
+    """
+
+    vendor: str
+    case: str
+    contact: str
+    channel: str
+    persona: str
+    number_in_case: int
+    dialled_at_utc: datetime | None
+    ring_s: float | None
+    answered_s: float | None
+    to_human_s: float | None
+    queue_to_human_s: float | None
+    waited_s: float | None
+    hold_s: float
+    talk_s: float | None
+    duration_s: float | None
+    outcome: str
+    phase_at_end: str
+    ended_by: Side
+    ended_reasons: tuple[str, ...]
+    recording: Artifact | None
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTest:
+    """A limit of the profile ("95 % of calls within 180 s") held against the measure, by the exact binomial test.
+
+    `p_value` is the chance of so many misses, or more, if the limit were just met. `established` says whether the
+    breach (verdict `confirmed`) or the keeping is shown; a small sample can convict and not acquit.
+    """
+
+    id: str
+    vendor: str
+    measure: str
+    text: str
+    source: str
+    checked_on: date | None
+    limit: float
+    share_needed: float
+    n: int
+    within: int
+    unknown: int
+    p_value: float | None
+    verdict: Verdict
+    sentence: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairPoint:
+    """One matched pair: the same scenario and sample with two personas. A censored value is a lower bound."""
+
+    scenario: str
+    sample: int
+    persona_value: float
+    partner_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTest:
+    """Two matched personas compared in one measure. `difference` is persona minus partner, its median and interval.
+
+    `p_value` is exact; `p_holm` is adjusted for all comparisons of this audit. None where there are too few pairs.
+    """
+
+    vendor: str
+    measure: str
+    unit: str
+    persona: str
+    partner: str
+    differs_in: str
+    n_pairs: int
+    n_left_out: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    p_holm: float | None
+    method: str
+    why_not: str | None
+    verdict: Verdict
+    sentence: str
+    pairs: tuple[PairPoint, ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementResult:
+    """How far coded answers agree: over repeats of a question (`between` "repeats") or between two reviewers.
+
+    `alpha` is Krippendorff's: 1 full agreement, 0 what chance gives. None where there is too little to compare.
+    """
+
+    vendor: str | None
+    question: str
+    between: str
+    alpha: float | None
+    low: float | None
+    high: float | None
+    n_units: int
+    n_values: int
+    why_not: str | None
+    sentence: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowThrough:
+    """Courtesy and outcome of one case side by side, each 0..1; "charming and useless" is high and low."""
+
+    vendor: str
+    case: str
+    courtesy: float
+    outcome: float
+    label: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostPart:
+    """One part of the cost of a case."""
+
+    name: str
+    amount: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRecord:
+    """What a vendor's service costs the reader, in major units. Intervals are those that the measures give."""
+
+    vendor: str
+    currency: str
+    per_case: float | None
+    low: float | None
+    high: float | None
+    per_year: float | None
+    per_year_low: float | None
+    per_year_high: float | None
+    avoidable_per_case: float | None
+    n: int
+    parts: tuple[CostPart, ...]
+    inputs: tuple[str, ...]
+    why_not: str | None
+    sentence: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorePart:
+    """One measure's part in a dimension: the estimate, the scale as printed, and the points that it gives."""
+
+    measure: str
+    estimate: float | None
+    scale: str
+    score: float | None
+    low: float | None
+    high: float | None
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionScore:
     """One dimension of METHOD.md for one vendor: 0–100, or not rated, with what is missing."""
 
     number: int
+    id: str
     name: str
     score: float | None
     low: float | None
     high: float | None
     n: int
+    weight: float
     why_not: str | None
+    parts: tuple[ScorePart, ...]
     measures: tuple[str, ...]
     evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """A vendor's dimensions under a profile and weights. `rank_range` is null where no rank may be printed."""
+    """A vendor's dimensions under a profile and weights.
+
+    `rank` is null where none may be printed (too few cases, or an interval that covers the neighbour's); `rank_range`
+    is the 95 % range over bootstrap samples of the cases, `weight_rank_range` the range over random weightings and
+    `first_share` the share of those in which the vendor comes first.
+    """
 
     vendor: str
     profile: str
     dimensions: tuple[DimensionScore, ...]
     total: float | None
+    low: float | None
+    high: float | None
+    n_cases: int
+    rank: int | None
     rank_range: tuple[int, int] | None
+    weight_rank_range: tuple[int, int] | None
     first_share: float | None
+    weightings: int
     why_not: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileNote:
+    """The profile by which measures were judged, as printed on the method page."""
+
+    id: str
+    name: str
+    source: str
+    checked_on: date | None
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +446,11 @@ class Accounting:
     """What was planned, done, failed on our side, left out, per vendor. Printed beside every n."""
 
     vendor: str
+    cases_planned: int
     cases: int
     cases_closed: int
     cases_censored: int
+    cases_ours: int
     contacts: int
     contacts_ours: int
     contacts_not_run: int
@@ -260,6 +504,13 @@ class Analysis:
     promises: tuple[PromiseRecord, ...]
     findings: tuple[Finding, ...]
     stories: tuple[Story, ...]
+    calls: tuple[CallRecord, ...]
+    limits: tuple[LimitTest, ...]
+    pairs: tuple[PairTest, ...]
+    agreements: tuple[AgreementResult, ...]
+    follow_through: tuple[FollowThrough, ...]
+    costs: tuple[CostRecord, ...]
+    profile: ProfileNote
     scorecards: tuple[Scorecard, ...]
     judgements: tuple[Judgement, ...]
     accounting: tuple[Accounting, ...]
