@@ -9,10 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
+from audit.plan.kinds import (
+    Amount,
+    AwareMoment,
+    Count,
+    Country,
+    Currency,
+    Factor,
+    HoursText,
+    Place,
+    Samples,
+    Share,
+    Slug,
+    Text,
+    TimeZone,
+)
 from probes.duration import Duration
 from probes.model import STRICT
 
@@ -79,7 +94,7 @@ class Authorisation:
 
     __pydantic_config__: ClassVar = STRICT
     basis: Basis
-    by: str
+    by: Text
     until: date
 
 
@@ -88,8 +103,8 @@ class ClockSetting:
     """Practice time: `factor` audit seconds pass in one real second, counted from `origin_utc`."""
 
     __pydantic_config__: ClassVar = STRICT
-    factor: float = 1.0
-    origin_utc: datetime | None = None
+    factor: Factor = 1.0
+    origin_utc: AwareMoment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,28 +112,34 @@ class Promise:
     """What the vendor has committed itself to in public or by contract."""
 
     __pydantic_config__: ClassVar = STRICT
-    id: str
+    id: Slug
     what: PromisedWhat
     within: Duration
-    text: str
-    source: str
+    text: Text
+    source: Text
     kind: PromiseKind = PromiseKind.PUBLISHED
     clock: PromiseClock = PromiseClock.WALL
-    share_pct: float | None = None
+    share_pct: Share | None = None
     seen_on: date | None = None
     channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """A vendor. `place` is an ISO 3166 country or subdivision (GB, DE-BY); `hours` as "Mon-Fri 09:00-17:30"."""
+    """A vendor. `place` is an ISO 3166 country or subdivision (GB, DE-BY); `hours` as "Mon-Fri 09:00-17:30".
+
+    We call within `hours`, or within `call_hours` where they are given. Numbers of other countries than the vendor's
+    own are called only if `countries` lists them.
+    """
 
     __pydantic_config__: ClassVar = STRICT
-    id: str
-    name: str
-    place: str
-    time_zone: str
-    hours: str = "always"
+    id: Slug
+    name: Text
+    place: Place
+    time_zone: TimeZone
+    hours: HoursText = "always"
+    call_hours: HoursText | None = None
+    countries: tuple[Country, ...] = ()
     channels: Mapping[str, Any] = field(default_factory=dict)
     promises: tuple[Promise, ...] = ()
 
@@ -129,7 +150,7 @@ class Pair:
 
     __pydantic_config__: ClassVar = STRICT
     of: str
-    differs_in: str
+    differs_in: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +158,8 @@ class Persona:
     """As whom we turn up. `identifiers` are numbers and names that the vendor asks for; mostly secrets."""
 
     __pydantic_config__: ClassVar = STRICT
-    id: str
-    name: str
+    id: Slug
+    name: Text
     email: str | None = None
     phone: str | None = None
     account: str | None = None
@@ -153,8 +174,8 @@ class Problem:
     """What the customer writes and says."""
 
     __pydantic_config__: ClassVar = STRICT
-    subject: str
-    body: str
+    subject: Text
+    body: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +203,7 @@ class Reply:
 
     __pydantic_config__: ClassVar = STRICT
     channel: str
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +225,7 @@ class Scenario:
     """What the problem is, whether it can be solved, and the steps taken."""
 
     __pydantic_config__: ClassVar = STRICT
-    id: str
+    id: Slug
     problem: Problem
     steps: tuple[Step, ...]
     solvable: bool = True
@@ -218,7 +239,7 @@ class Sample:
     scenario: str
     vendors: tuple[str, ...] = ()
     personas: tuple[str, ...] = ()
-    n: int = 1
+    n: Samples = 1
     spread_over: Duration | None = None
     seed: int | None = None
 
@@ -228,21 +249,25 @@ class Money:
     """An amount in major units (euros)."""
 
     __pydantic_config__: ClassVar = STRICT
-    amount: float
-    currency: str
+    amount: Amount
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the audit may use at most. Calls are refused where `calls` is 0."""
+    """What the audit may use at most; without `calls` no call is placed.
+
+    `calls_per_day` counts per vendor and its own day; `tickets` counts everything that we write to vendors (tickets,
+    replies, closings) other than by telephone.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     audit_at_most: Duration = Duration(14 * 86400.0)
-    calls: int = 0
-    calls_per_day: int = 3
-    call_minutes: float = 60.0
+    calls: Count = 0
+    calls_per_day: Count = 3
+    call_minutes: Amount = 60.0
     money: Money | None = None
-    tickets: int = 100
+    tickets: Count = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +276,7 @@ class Thresholds:
 
     __pydantic_config__: ClassVar = STRICT
     profile: str = "default"
-    weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, Amount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,9 +285,9 @@ class CostInputs:
 
     __pydantic_config__: ClassVar = STRICT
     hour: Money
-    people_waiting: float = 1.0
+    people_waiting: Amount = 1.0
     blocked_hour: Money | None = None
-    contacts_per_year: float | None = None
+    contacts_per_year: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +296,7 @@ class Plan:
 
     __pydantic_config__: ClassVar = STRICT
     holdproof: Literal[1]
-    name: str
+    name: Text
     authorisation: Authorisation
     vendors: tuple[Vendor, ...]
     personas: tuple[Persona, ...]

@@ -1,0 +1,362 @@
+"""What must hold between the parts of a plan: references, the order of steps, limits, names in braces, secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from audit.plan.cases import PERSONA_FIELDS, PLACEHOLDER, Verb, values_for, verb_of
+from audit.plan.faults import choices
+from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Vendor
+from audit.plan.source import Key, Keys, Node
+from probes.errors import UserError
+from probes.events import Action
+from probes.model import Probe, Spec
+
+SECRET = re.compile(r"\$\{(?:env:[A-Za-z_][A-Za-z0-9_]*|keyring:[^/{}$]+/[^{}$]+)\}")
+_VERBS = ("call", "close", "look", "open", "reply", "wait")
+_KNOWN = ("reference", "problem.subject", "problem.body", *(f"persona.{name}" for name in PERSONA_FIELDS))
+
+Found = tuple[Keys, str, str]
+
+
+@dataclass
+class Draft:
+    """The parts of a plan that could be read. Lists are kept by index, without their faulty members."""
+
+    parts: Mapping[str, Any]
+    root: Node
+    load: Callable[[str], Probe]
+    vendors: dict[int, Vendor] = field(init=False)
+    personas: dict[int, Persona] = field(init=False)
+    scenarios: dict[int, Scenario] = field(init=False)
+    samples: dict[int, Sample] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vendors, self.personas = self.parts.get("vendors", {}), self.parts.get("personas", {})
+        self.scenarios, self.samples = self.parts.get("scenarios", {}), self.parts.get("samples", {})
+
+    def declared(self, section: str) -> dict[str, int]:
+        """Return the ids of a section, faulty members included, each with the index where it first stands."""
+        ids: dict[str, int] = {}
+        for index, name in self.named(section):
+            ids.setdefault(name, index)
+        return ids
+
+    def named(self, section: str) -> Iterator[tuple[int, str]]:
+        """Yield index and id of a section's members."""
+        node = self.root.at(section)
+        for index in (node.items or {}) if node is not None and node.is_list else {}:
+            name = self.root.at(section, index, "id")
+            if isinstance(index, int) and name is not None and name.text:
+                yield index, name.text
+
+    def channel_names(self, vendor: str) -> set[str]:
+        """Return the names of a vendor's channels, faulty ones included."""
+        node = self.root.at("vendors", self.declared("vendors")[vendor], "channels")
+        return {str(name) for name in (node.items or {})} if node is not None and not node.is_list else set()
+
+    @cached_property
+    def sampled(self) -> dict[str, dict[str, set[str]]]:
+        """Scenario → vendor → personas, as the samples name them (ids that exist only)."""
+        pairs: dict[str, dict[str, set[str]]] = {}
+        vendors, personas = self.declared("vendors"), self.declared("personas")
+        for sample in self.samples.values():
+            for vendor in [name for name in sample.vendors if name in vendors] or vendors:
+                here = pairs.setdefault(sample.scenario, {}).setdefault(vendor, set())
+                here.update([name for name in sample.personas if name in personas] or personas)
+        return pairs
+
+
+def find_faults(draft: Draft) -> Iterator[Found]:
+    """Yield place, message and fix of everything that does not hold between the parts."""
+    for section in ("vendors", "personas", "scenarios"):
+        yield from _ids(draft, section)
+    for index, vendor in draft.vendors.items():
+        yield from _promises(vendor, ("vendors", index, "promises"))
+    for index, persona in draft.personas.items():
+        yield from _pair(draft, persona, ("personas", index, "pair"))
+    for index, sample in draft.samples.items():
+        yield from _sample(draft, sample, ("samples", index))
+    for index, scenario in draft.scenarios.items():
+        yield from _steps(draft, scenario, ("scenarios", index, "steps"))
+        yield from _texts(draft, scenario, ("scenarios", index))
+    yield from _not_yet(draft)
+    yield from _clock(draft)
+    yield from _limits(draft)
+    yield from _secrets(draft.root, ())
+    yield from _channels(draft)
+
+
+def _ids(draft: Draft, section: str) -> Iterator[Found]:
+    first = draft.declared(section)
+    for index, name in draft.named(section):
+        if first[name] != index:
+            yield (section, index, "id"), f'the id "{name}" stands twice in {section}', "give each its own id"
+
+
+def _promises(vendor: Vendor, place: Keys) -> Iterator[Found]:
+    seen: set[str] = set()
+    for index, promise in enumerate(vendor.promises):
+        if promise.id in seen:
+            yield (*place, index, "id"), f'the id "{promise.id}" stands twice in the promises', "give each its own id"
+        seen.add(promise.id)
+        for number, name in enumerate(promise.channels):
+            if name not in vendor.channels:
+                yield (*place, index, "channels", number), f'unknown channel "{name}"', choices(vendor.channels, name)
+
+
+def _pair(draft: Draft, persona: Persona, place: Keys) -> Iterator[Found]:
+    if persona.pair is None:
+        return
+    others = {other.id: other for other in draft.personas.values()}
+    if persona.pair.of == persona.id:
+        yield (*place, "of"), f'"{persona.id}" is paired with itself', "name the persona it is matched with"
+    elif persona.pair.of not in draft.declared("personas"):
+        known = set(draft.declared("personas")) - {persona.id}
+        yield (*place, "of"), f'unknown persona "{persona.pair.of}"', choices(known, persona.pair.of)
+    elif persona.pair.of in others and persona.pair.differs_in in PERSONA_FIELDS:
+        name = persona.pair.differs_in
+        if getattr(persona, name) == getattr(others[persona.pair.of], name):
+            message = f'"{persona.id}" and "{persona.pair.of}" do not differ in {name}'
+            yield (*place, "differs_in"), message, f"give them different values of {name}, or name what differs"
+
+
+def _sample(draft: Draft, sample: Sample, place: Keys) -> Iterator[Found]:
+    if sample.scenario not in draft.declared("scenarios"):
+        fix = choices(draft.declared("scenarios"), sample.scenario)
+        yield (*place, "scenario"), f'unknown scenario "{sample.scenario}"', fix
+    for key, names in (("vendors", sample.vendors), ("personas", sample.personas)):
+        for number, name in enumerate(names):
+            if name not in draft.declared(key):
+                yield (*place, key, number), f'unknown {key[:-1]} "{name}"', choices(draft.declared(key), name)
+            elif name in names[:number]:
+                yield (*place, key, number), f'"{name}" stands twice in this sample', "for more cases raise n"
+
+
+def _not_yet(draft: Draft) -> Iterator[Found]:
+    """Yield what plans may say one day and nobody carries out today."""
+    samples = draft.root.at("samples")
+    for index in samples.items or {} if samples is not None else {}:
+        for key in ("spread_over", "seed"):
+            node = draft.root.at("samples", index, key)
+            if node is not None and (node.text is not None or node.items is not None):
+                fix = f"remove {key}: all cases begin when the audit begins"
+                yield ("samples", index, key), f"{key} is not carried out yet", fix
+
+
+def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
+    opened: set[str] = set()
+    called = False
+    if not scenario.steps:
+        yield place, f'the scenario "{scenario.id}" has no steps', "write at least one step, as - open: portal"
+    for index, step in enumerate(scenario.steps):
+        here = *place, index
+        verbs = [name for name in _VERBS if getattr(step, name) is not None]
+        if len(verbs) != 1:
+            said = f"has {' and '.join(verbs)}" if verbs else "has no verb"
+            yield here, f"step {index + 1} {said}", f"a step has exactly one of: {', '.join(_VERBS)}"
+            continue
+        conditions = [(step.when, (*here, "when"))]
+        if step.wait is not None:
+            conditions.append((step.wait.until, (*here, "wait", "until")))
+            if not opened and not called:
+                yield (*here, "wait"), "there is a wait before anything was opened", "open a ticket or call first"
+            for key in ("at_most", "look_every"):
+                length = getattr(step.wait, key)
+                if length is not None and length.s <= 0:
+                    yield (*here, "wait", key), f"{key} is no time at all", 'write how long, as "3 days"'
+        for condition, where in conditions:
+            if condition is Condition.CALL_LOST and not called:
+                yield where, '"call_lost" is asked before any call', "put a call step before it"
+            elif condition is not None and condition is not Condition.CALL_LOST and not opened:
+                yield where, f'"{condition}" is asked before anything was opened', "put an open step before it"
+        verb = verb_of(step)
+        if verb is None:
+            continue
+        if verb.action in (Action.LOOK, Action.REPLY, Action.CLOSE) and verb.channel not in opened:
+            yield (
+                (*here, verb.field),
+                f'{verb.field} comes before "{verb.channel}" was opened',
+                f"put - open: {verb.channel} before it",
+            )
+        if verb.action is Action.OPEN:
+            opened.add(verb.channel)
+        called = called or verb.action is Action.CALL
+        yield from _verb(draft, scenario, verb, (*here, verb.field))
+
+
+def _verb(draft: Draft, scenario: Scenario, verb: Verb, place: Keys) -> Iterator[Found]:
+    """Yield what keeps a step from being done with the vendors that its scenario is for."""
+    where = (*place, "channel") if verb.action in (Action.CALL, Action.REPLY) else place
+    vendors = draft.sampled.get(scenario.id)
+    everywhere = {name for vendor in draft.declared("vendors") for name in draft.channel_names(vendor)}
+    if not vendors and verb.channel not in everywhere:
+        yield where, f'no vendor has a channel "{verb.channel}"', choices(everywhere, verb.channel)
+    good = {vendor.id: vendor for vendor in draft.vendors.values()}
+    for name in vendors or {}:
+        if verb.channel not in draft.channel_names(name):
+            fix = choices(draft.channel_names(name), verb.channel) or f"describe it under the channels of {name}"
+            yield where, f'vendor "{name}" has no channel "{verb.channel}"', fix
+        channel = good[name].channels.get(verb.channel) if name in good else None
+        if channel is None:
+            continue
+        probe = draft.load(channel.kind)
+        if verb.action not in probe.ACTIONS:
+            can = ", ".join(sorted(_verb_name(action) for action in probe.ACTIONS))
+            message = f'"{verb.channel}" of {name} is a {probe.NAME}, which cannot {_verb_name(verb.action)}'
+            yield where, message, f"a {probe.NAME} can: {can}"
+            continue
+        scripts = getattr(channel, "scripts", None)
+        if verb.script is not None and isinstance(scripts, Mapping) and verb.script not in scripts:
+            message = f'"{verb.channel}" of {name} has no script "{verb.script}"'
+            yield (*place, "script"), message, choices(scripts, verb.script)
+
+
+def _verb_name(action: Action) -> str:
+    return str(action.value)
+
+
+def _texts(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
+    """Yield names in braces of the scenario's texts that stand for nothing, or for what a persona does not have."""
+    texts = [
+        ((*place, "problem", "subject"), scenario.problem.subject),
+        ((*place, "problem", "body"), scenario.problem.body),
+        *(
+            ((*place, "steps", index, "reply", "text"), step.reply.text)
+            for index, step in enumerate(scenario.steps)
+            if step.reply is not None
+        ),
+    ]
+    who = {name for personas in draft.sampled.get(scenario.id, {}).values() for name in personas}
+    for where, text in texts:
+        for name in PLACEHOLDER.findall(text):
+            if where[-1] != "text" and name.startswith("problem."):
+                yield (
+                    where,
+                    f'"{{{name}}}" cannot stand in the problem itself',
+                    f"use one of: {', '.join(_names(draft))}",
+                )
+            else:
+                yield from _placeholder(draft, name, who, where)
+
+
+def _names(draft: Draft) -> list[str]:
+    own = {f"persona.identifiers.{name}" for persona in draft.personas.values() for name in persona.identifiers}
+    return sorted({*_KNOWN, *own})
+
+
+def _placeholder(draft: Draft, name: str, who: set[str], where: Keys) -> Iterator[Found]:
+    names = _names(draft)
+    if name not in names:
+        yield where, f'"{{{name}}}" stands for nothing', choices(names, name)
+        return
+    for persona in draft.personas.values():
+        if persona.id not in who or not name.startswith("persona."):
+            continue
+        _, *rest = name.split(".", 2)
+        has = rest[1] in persona.identifiers if rest[0] == "identifiers" else getattr(persona, rest[0]) is not None
+        if not has:
+            fix = f"give {persona.id} one, or leave {persona.id} out of the samples"
+            yield where, f'"{{{name}}}" is used for persona "{persona.id}", which has none', fix
+
+
+def _clock(draft: Draft) -> Iterator[Found]:
+    clock, authorisation = draft.parts.get("clock"), draft.parts.get("authorisation")
+    if clock is None or authorisation is None:
+        return
+    if clock.factor != 1.0 and authorisation.basis not in (Basis.PRACTICE, Basis.OWN_SYSTEM):
+        message = f"a clock that runs {clock.factor:g} times as fast is for practice only"
+        yield ("clock", "factor"), message, "remove clock, or set authorisation.basis to practice or own_system"
+
+
+def _limits(draft: Draft) -> Iterator[Found]:
+    limits = draft.parts.get("limits", Limits())
+    if limits is None:
+        return
+    needs = {
+        verb.action
+        for scenario in draft.scenarios.values()
+        if scenario.id in draft.sampled
+        for step in scenario.steps
+        if (verb := verb_of(step)) is not None
+    }
+    if Action.CALL in needs:
+        for key in ("calls", "calls_per_day", "call_minutes"):
+            if getattr(limits, key) <= 0:
+                yield (
+                    ("limits", key),
+                    f"the plan calls, and limits.{key} is 0",
+                    f"set limits.{key}, or remove the call steps",
+                )
+    if Action.OPEN in needs and limits.tickets <= 0:
+        yield ("limits", "tickets"), "the plan opens tickets, and limits.tickets is 0", "set limits.tickets"
+    if limits.audit_at_most.s <= 0:
+        yield ("limits", "audit_at_most"), "the audit may last no time at all", 'write how long, as "14 days"'
+
+
+def _secrets(node: Node, keys: tuple[Key, ...]) -> Iterator[Found]:
+    for key, item in (node.items or {}).items():
+        yield from _secrets(item, (*keys, key))
+    if node.text is not None and "${" in SECRET.sub("", node.text):
+        message = f'"{node.text[:60]}" refers to a secret in a way that is not understood'
+        yield keys, message, "write ${env:NAME} or ${keyring:service/name}"
+
+
+def _channels(draft: Draft) -> Iterator[Found]:
+    """Yield names in braces of channels that stand for nothing, and what a probe itself finds wrong with a step."""
+    for index, vendor in draft.vendors.items():
+        for name, channel in vendor.channels.items():
+            place = "vendors", index, "channels", name
+            used = [
+                (scenario, verb, number, position)
+                for position, scenario in draft.scenarios.items()
+                for number, step in enumerate(scenario.steps)
+                if (verb := verb_of(step)) is not None
+                and verb.channel == name
+                and vendor.id in draft.sampled.get(scenario.id, {})
+            ]
+            who = {person for scenario, *_ in used for person in draft.sampled[scenario.id][vendor.id]}
+            node = draft.root.at(*place)
+            found = list(_braces(draft, node, place, who)) if node is not None else []
+            yield from found
+            if not found:
+                for scenario, verb, number, position in used:
+                    yield from _refused_by_probe(
+                        draft, channel, scenario, verb, ("scenarios", position, "steps", number), who
+                    )
+
+
+def _braces(draft: Draft, node: Node, keys: Keys, who: set[str]) -> Iterator[Found]:
+    for key, item in (node.items or {}).items():
+        yield from _braces(draft, item, (*keys, key), who)
+    for name in PLACEHOLDER.findall(SECRET.sub("", node.text or "")):
+        if "." not in name:  # a name of the probe's own, as {ticket}
+            continue
+        yield from _placeholder(draft, name, who, keys)
+
+
+def _refused_by_probe(
+    draft: Draft, channel: Any, scenario: Scenario, verb: Verb, place: Keys, who: set[str]
+) -> Iterator[Found]:
+    probe = draft.load(channel.kind)
+    people = [persona for persona in draft.personas.values() if persona.id in who]
+    if verb.action not in probe.ACTIONS or not people:
+        return
+    try:
+        values = values_for(people[0], scenario, "HP-22222222")
+        probe.acts(
+            Spec(
+                action=verb.action,
+                reference="HP-22222222",
+                channel=channel,
+                values=values,
+                script=verb.script,
+                text=verb.text,
+            )
+        )
+    except UserError as exc:
+        yield (*place, verb.field), exc.message, exc.fix
