@@ -1,0 +1,1 @@
+"""Makes the model of `probes/audio/` from package material."""

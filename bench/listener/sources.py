@@ -1,0 +1,160 @@
+"""Sound to train on, taken from Debian packages by name and kept as 8 kHz int16 arrays.
+
+Music and voices are split by source: what `dev` holds is never trained on. Hold music and prompts of the asterisk
+family, and the readings of moonshine-voice, are in neither: they are for judging.
+"""
+
+import argparse
+import io
+import subprocess
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+from scipy import signal
+
+RATE_HZ = 8000
+Ints = NDArray[np.int16]
+
+# package -> (share of the paths, which split)
+MUSIC = {
+    "wesnoth-1.16-music": ("*.ogg", "train"),
+    "warzone2100-music": ("*.og[ga]", "train"),
+    "supertuxkart-data": ("*music/*.ogg", "train"),
+    "hyperrogue-music": ("*.ogg", "train"),
+    "fillets-ng-data": ("*music/*.ogg", "train"),
+    "nexuiz-music": ("*.pk3", "train"),
+    "ufoai-music": ("*.pk3", "train"),
+    "planetblupi-music-ogg": ("*.ogg", "dev"),
+    "singularity-music": ("*.ogg", "dev"),
+    "asc-music": ("*.og[gg]", "dev"),
+}
+# name of the voice group -> package, paths, split
+VOICES = {
+    **{
+        f"stamps_{k}": ("tuxpaint-stamps-default", f"*_desc_{k}.ogg", "train")
+        for k in ("fr", "ru", "ca", "bg", "es", "be", "da", "lt")
+    },
+    **{f"stamps_{k}": ("tuxpaint-stamps-default", f"*_desc_{k}.ogg", "dev") for k in ("ro", "el")},
+    "fillets_cs": ("fillets-ng-data-cs", "*/cs/*.ogg", "train"),
+    "fillets_nl": ("fillets-ng-data-nl", "*/nl/*.ogg", "dev"),
+    **{
+        f"words_{k}": ("ktuberling-data", f"*/{k}/*", "train")
+        for k in ("fr", "uk", "nn", "lt", "da", "ru", "en", "de", "sl", "gl", "wa")
+    },
+    **{
+        f"hogs_{k}": ("hedgewars-data", f"*/{k}/*.ogg", "train")
+        for k in ("British", "Default_es", "Default_pl", "Default_uk", "Default_ru", "Mobster", "Surfer", "Russian_pl")
+    },
+}
+PACKAGES = sorted({*MUSIC, *(p for p, _, _ in VOICES.values())})
+
+
+def fetch(cache: Path) -> None:
+    """Download and unpack what is missing under CACHE/deb."""
+    (cache / "dl").mkdir(parents=True, exist_ok=True)
+    for name in PACKAGES:
+        folder = cache / "deb" / name
+        if not folder.is_dir():
+            subprocess.run(["apt-get", "download", name], cwd=cache / "dl", check=True)
+            subprocess.run(["dpkg", "-x", str(next((cache / "dl").glob(f"{name}_*.deb"))), str(folder)], check=True)
+
+
+def to_8k(data: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+    """Bring any rate to 8 kHz."""
+    if rate_hz != RATE_HZ:
+        g = int(np.gcd(rate_hz, RATE_HZ))
+        data = signal.resample_poly(data, RATE_HZ // g, rate_hz // g)
+    return np.asarray(data, np.float32)
+
+
+def _read(source: Path | io.BytesIO, most_s: float, rng: np.random.Generator) -> Ints:
+    with sf.SoundFile(source) as f:
+        total = f.frames
+        want = int(min(total, most_s * f.samplerate))
+        f.seek(int(rng.integers(max(1, total - want + 1))))
+        x = f.read(want, dtype="float32", always_2d=True).mean(axis=1)
+        y = to_8k(x, f.samplerate)
+    peak = float(np.abs(y).max(initial=1e-6))
+    return np.round(y / peak * 30000).astype(np.int16)
+
+
+@dataclass
+class Material:
+    """music: track name -> samples; voices: group -> clips."""
+
+    music: dict[str, Ints]
+    voices: dict[str, list[Ints]]
+
+
+def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
+    """Return one split; the arrays are kept under CACHE/train8k, so that the packages are decoded once."""
+    keep = cache / "train8k" / f"{split}-{most_s:.0f}.npz"
+    if not keep.exists():
+        keep.parent.mkdir(exist_ok=True)
+        np.savez(keep, **_decode(cache, split, most_s))
+    music: dict[str, Ints] = {}
+    voices: dict[str, list[Ints]] = {}
+    with np.load(keep) as stored:
+        for name in stored.files:
+            sort, group, _ = name.split("|", 2)
+            if sort == "music":
+                music[name] = stored[name]
+            else:
+                voices.setdefault(group, []).append(stored[name])
+    return Material(music, voices)
+
+
+def _decode(cache: Path, split: str, most_s: float) -> dict[str, Ints]:
+    rng = np.random.default_rng(20261122)
+    out: dict[str, Ints] = {}
+    for package, (pattern, where) in MUSIC.items():
+        if where != split:
+            continue
+        for path in sorted((cache / "deb" / package).rglob("*")):
+            if (
+                not path.is_file()
+                or not path.match(pattern.rpartition("/")[2])
+                or (("music/" in pattern) and "music" not in path.parts)
+            ):
+                continue
+            for name, source in _tracks(path):
+                try:
+                    x = _read(source, most_s, rng)
+                except sf.LibsndfileError:
+                    continue
+                if len(x) > 15 * RATE_HZ:
+                    out[f"music|{package}|{name}"] = x
+    for group, (package, pattern, where) in VOICES.items():
+        if where != split:
+            continue
+        for path in sorted((cache / "deb" / package).rglob("*.*")):
+            if path.is_file() and path.match(pattern):
+                try:
+                    x = _read(path, 20.0, rng)
+                except sf.LibsndfileError:
+                    continue
+                if len(x) >= 0.5 * RATE_HZ:
+                    out[f"voice|{group}|{path.parent.name}-{path.name}"] = x
+    return out
+
+
+def _tracks(path: Path) -> list[tuple[str, Path | io.BytesIO]]:
+    if path.suffix != ".pk3":
+        return [(path.stem, path)]
+    with zipfile.ZipFile(path) as z:
+        return [(Path(n).stem, io.BytesIO(z.read(n))) for n in sorted(z.namelist()) if n.endswith((".ogg", ".mp3"))]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True)
+    args = parser.parse_args()
+    fetch(args.cache)
+    for split in ("train", "dev"):
+        m = load(args.cache, split)
+        print(split, len(m.music), "tracks", round(sum(map(len, m.music.values())) / RATE_HZ / 60), "min;")
+        print({k: (len(v), round(sum(map(len, v)) / RATE_HZ / 60, 1)) for k, v in m.voices.items()})

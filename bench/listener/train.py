@@ -1,0 +1,210 @@
+"""Makes `probes/audio/listener.npz`.
+
+    python -m bench.listener.sources --cache CACHE           # packages, once
+    python -m bench.listener.train make --cache CACHE --hours 30 --seed 1
+    python -m bench.listener.train fit  --cache CACHE --out probes/audio/listener.npz
+
+Needs, besides what the product needs: jax and pyworld. Same cache, seed and hours give the same scenes; the sum of
+floats in training may differ from machine to machine.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bench.listener.scenes import Composer, scene
+from bench.listener.singing import sing
+from bench.listener.sources import RATE_HZ, Material, load
+from probes.audio.frames import CHUNK, FEATURES, FrameReader, join
+from probes.audio.net import CLASSES, TAPS
+
+WIDTH = 64
+CROP = 448  # chunks: 36 s
+
+
+def sung_pool(cache: Path, split: str, material: Material, count: int) -> list[np.ndarray]:
+    keep = cache / "train8k" / f"sung-{split}-{count}.npz"
+    if not keep.exists():
+        rng = np.random.default_rng(7)
+        groups = sorted(material.voices)
+        np.savez(keep, *[sing(material.voices[groups[i % len(groups)]], rng, 14.0) for i in range(count)])
+    with np.load(keep) as stored:
+        return [stored[k] for k in stored.files]
+
+
+def make(cache: Path, split: str, hours: float, seed: int, length_s: float = 240.0) -> None:
+    """Write features and targets of many scenes."""
+    material = load(cache, split)
+    rng = np.random.default_rng([seed, len(split)])
+    composer = Composer(material, sung_pool(cache, split, material, 150 if split == "train" else 40), rng)
+    features, targets = [], []
+    done = 0.0
+    start = time.process_time()
+    while done < hours * 3600:
+        x, target = scene(composer, length_s * float(rng.uniform(0.3, 1.5)))
+        reader = FrameReader()
+        frames = join(reader.push(x) + reader.finish())
+        n = len(target) // CHUNK * CHUNK
+        features.append(frames.features[:n].astype(np.float16))
+        targets.append(target[:n].astype(np.int8))
+        done += n * 0.02
+    out = cache / "train8k" / f"scenes-{split}-{seed}.npz"
+    np.savez(
+        out,
+        features=np.concatenate(features),
+        targets=np.concatenate(targets),
+        lengths=np.array([len(t) for t in targets]),
+    )
+    print(
+        split,
+        f"{done / 3600:.1f} h in {time.process_time() - start:.0f} s of work; shares",
+        np.bincount(np.concatenate(targets) + 1) / sum(map(len, targets)),
+    )
+
+
+def start_values(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    shapes = [(CHUNK * FEATURES, WIDTH), *[(3 * WIDTH, WIDTH)] * len(TAPS), (WIDTH, CHUNK * CLASSES)]
+    values = {}
+    for i, (a, b) in enumerate(shapes):
+        values[f"w{i}"] = (
+            rng.standard_normal((a, b)) * np.sqrt(2 / a) * (1 if i == 0 else 0.5 if i <= len(TAPS) else 0.1)
+        ).astype(np.float32)
+        values[f"b{i}"] = np.zeros(b, np.float32)
+    return values
+
+
+def forward(values: dict, rows: jax.Array, drop: jax.Array | None = None) -> jax.Array:
+    """rows: (batch, chunks, CHUNK * FEATURES), standardised -> logits (batch, chunks * CHUNK, CLASSES)."""
+    n = rows.shape[1]
+    h = jax.nn.relu(rows @ values["w0"] + values["b0"])
+    for i, (back, ahead) in enumerate(TAPS, start=1):
+        padded = jnp.pad(h, ((0, 0), (back, ahead), (0, 0)))
+        offsets = (0, back, back + ahead) if ahead else (0, back // 2, back)
+        wide = jnp.concatenate([padded[:, o : o + n] for o in offsets], axis=2)
+        h = h + jax.nn.relu(wide @ values[f"w{i}"] + values[f"b{i}"])
+        if drop is not None:
+            h = h * jax.random.bernoulli(jax.random.fold_in(drop, i), 0.9, (h.shape[0], 1, h.shape[2])) / 0.9
+    last = len(TAPS) + 1
+    return (h @ values[f"w{last}"] + values[f"b{last}"]).reshape(rows.shape[0], -1, CLASSES)
+
+
+def loss(values: dict, rows: jax.Array, target: jax.Array, drop: jax.Array) -> jax.Array:
+    logp = jax.nn.log_softmax(forward(values, rows, drop))
+    keep = (target >= 0).at[:, : 8 * CHUNK].set(False).at[:, -20 * CHUNK :].set(False)
+    smooth = 0.97 * jax.nn.one_hot(target, CLASSES) + 0.03 / CLASSES
+    return -jnp.sum(jnp.sum(logp * smooth, axis=2) * keep) / jnp.sum(keep)
+
+
+@partial(jax.jit, donate_argnums=(0, 1, 2))
+def step(
+    values: dict, first: dict, second: dict, rows: jax.Array, target: jax.Array, drop: jax.Array, at: float, rate: float
+):
+    value, slope = jax.value_and_grad(loss)(values, rows, target, drop)
+    norm = jnp.sqrt(sum(jnp.sum(g**2) for g in slope.values()))
+    slope = {k: g * jnp.minimum(1, 1 / norm) for k, g in slope.items()}
+    first = {k: 0.9 * first[k] + 0.1 * g for k, g in slope.items()}
+    second = {k: 0.999 * second[k] + 0.001 * g**2 for k, g in slope.items()}
+    a, b = 1 - 0.9**at, 1 - 0.999**at
+    values = {k: v - rate * (first[k] / a / (jnp.sqrt(second[k] / b) + 1e-8) + 1e-4 * v) for k, v in values.items()}
+    return values, first, second, value
+
+
+def measure(values: dict, rows: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    confusion = np.zeros((CLASSES, CLASSES))
+    run = jax.jit(forward)
+    for o in range(0, len(rows) - 2000, 2000):
+        p = np.asarray(run(values, rows[None, o : o + 2000].astype(np.float32))).argmax(axis=2)[0]
+        t = target[o * CHUNK : (o + 2000) * CHUNK]
+        np.add.at(confusion, (t[t >= 0], p[t >= 0]), 1)
+    out = {"right": np.trace(confusion) / confusion.sum()}
+    kinds = [0, 1, 2, 3, 3]
+    folded = np.zeros((4, 4))
+    for i, a in enumerate(kinds):
+        for j, b in enumerate(kinds):
+            folded[a, b] += confusion[i, j]
+    f1 = 2 * np.diag(folded) / (folded.sum(0) + folded.sum(1))
+    return (
+        out
+        | {"kinds": np.trace(folded) / folded.sum()}
+        | dict(zip(("sil", "tone", "mus", "spe"), f1.round(4).tolist(), strict=True))
+    )
+
+
+def fit(cache: Path, out: Path, seeds: list[int], epochs: int, minutes: float) -> None:
+    stored = [np.load(cache / "train8k" / f"scenes-train-{s}.npz") for s in seeds]
+    features = np.concatenate([s["features"] for s in stored])
+    target = np.concatenate([s["targets"] for s in stored])
+    mean = features[::50].astype(np.float32).mean(axis=0)
+    scale = 1 / (features[::50].astype(np.float32).std(axis=0) + 0.05)
+    with np.load(cache / "train8k" / "scenes-dev-1.npz") as d:
+        dev_rows = ((d["features"].astype(np.float32) - mean) * scale).reshape(-1, CHUNK * FEATURES)
+        dev_target = d["targets"]
+    rows = ((features - mean.astype(np.float16)) * scale.astype(np.float16)).reshape(-1, CHUNK * FEATURES)
+    del features
+    rng = np.random.default_rng(3)
+    values = {k: jnp.asarray(v) for k, v in start_values(rng).items()}
+    first = {k: jnp.zeros_like(v) for k, v in values.items()}
+    second = {k: jnp.zeros_like(v) for k, v in values.items()}
+    batch = 24
+    per_epoch = len(rows) // (CROP * batch)
+    total = per_epoch * epochs
+    key = jax.random.PRNGKey(5)
+    at, began = 0, time.time()
+    for epoch in range(epochs):
+        running = 0.0
+        for _ in range(per_epoch):
+            at += 1
+            starts = rng.integers(0, len(rows) - CROP, batch)
+            r = np.stack([rows[s : s + CROP] for s in starts]).astype(np.float32)
+            t = np.stack([target[s * CHUNK : (s + CROP) * CHUNK] for s in starts]).astype(np.int32)
+            progress = max(at / total, (time.time() - began) / 60 / minutes)
+            rate = 2e-3 * min(1, at / 200) * max(0.01, 0.5 * (1 + np.cos(np.pi * min(1, progress))))
+            values, first, second, value = step(
+                values, first, second, r, t, jax.random.fold_in(key, at), float(at), rate
+            )
+            running += float(value)
+        print(
+            epoch,
+            f"{time.time() - began:.0f} s loss {running / per_epoch:.4f}",
+            json.dumps({k: round(v, 4) for k, v in measure(values, dev_rows, dev_target).items()}),
+            flush=True,
+        )
+        store(out, values, mean, scale)
+        if (time.time() - began) / 60 > minutes:
+            break
+
+
+def store(out: Path, values: dict, mean: np.ndarray, scale: np.ndarray) -> None:
+    halves = {k: np.asarray(v).astype(np.float16) for k, v in values.items()}
+    np.savez_compressed(out, version=np.array("1"), mean=mean, scale=scale, **halves)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    sub = parser.add_subparsers(dest="command", required=True)
+    m, f = sub.add_parser("make"), sub.add_parser("fit")
+    for p in (m, f):
+        p.add_argument("--cache", type=Path, required=True)
+    m.add_argument("--hours", type=float, default=30)
+    m.add_argument("--seed", type=int, default=1)
+    m.add_argument("--split", default="train")
+    f.add_argument("--out", type=Path, required=True)
+    f.add_argument("--seeds", type=int, nargs="+", default=[1])
+    f.add_argument("--epochs", type=int, default=40)
+    f.add_argument("--minutes", type=float, default=25)
+    a = parser.parse_args()
+    if a.command == "make":
+        make(a.cache, a.split, a.hours, a.seed)
+    else:
+        fit(a.cache, a.out, a.seeds, a.epochs, a.minutes)
+
+
+if __name__ == "__main__":
+    assert RATE_HZ == 8000
+    main()

@@ -1,0 +1,218 @@
+"""From samples to what is kept of each 20 ms: levels, bands, peaks, and the numbers that the model reads.
+
+Works block by block with the same result for any cut of the stream, so that recordings and live calls are heard alike.
+Frames are grouped in chunks of four (80 ms), the step of the model.
+"""
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from probes.audio.samples import RATE_HZ
+
+Floats = NDArray[np.float32]
+
+FRAME = 160  # samples: 20 ms
+FRAME_S = FRAME / RATE_HZ
+CHUNK = 4  # frames: 80 ms
+WINDOW = 512  # samples, centred on its frame
+LEFT = (WINDOW - FRAME) // 2
+BANDS = 24
+FEATURES = BANDS + 8
+QUIET_DBFS = -80.0  # what is below is digital silence for us
+_LAGS = (1, 3, 8)  # of every second frame: 40, 120, 320 ms
+_PEAK_FALL_DB = 0.005  # per frame: 0.25 dB/s
+_FLOOR_RISE_DB = 0.006  # per frame: 0.3 dB/s
+_FIRST_PEAK_DBFS, _FIRST_FLOOR_DBFS = -50.0, -50.0
+
+
+def _mel_bank() -> Floats:
+    """Triangles from 100 to 3900 Hz, equally wide in mel, over the bins of one spectrum; shape (257, BANDS)."""
+    low_mel, high_mel = (2595 * math.log10(1 + hz / 700) for hz in (100, 3900))
+    edges_mel = np.linspace(low_mel, high_mel, BANDS + 2)
+    edges_hz = 700 * (10 ** (edges_mel / 2595) - 1)
+    bins_hz = np.arange(WINDOW // 2 + 1) * RATE_HZ / WINDOW
+    low, mid, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
+    up = (bins_hz[:, None] - low) / (mid - low)
+    down = (high - bins_hz[:, None]) / (high - mid)
+    bank = np.maximum(0, np.minimum(up, down))
+    return np.asarray(bank / np.maximum(bank.sum(axis=0), 1e-9), dtype=np.float32)
+
+
+def _k_weights() -> Floats:
+    """Power response of BS.1770's two filters at each bin.
+
+    It is that of the filters at 48 kHz, so that the shelf is not warped as it would be at 8 kHz.
+
+    Source: ITU-R BS.1770-5, tables 1 and 2.
+    """
+    z = np.exp(-2j * np.pi * np.arange(WINDOW // 2 + 1) * (RATE_HZ / WINDOW) / 48_000)
+    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
+        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
+    )
+    high_pass = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
+    return np.asarray(np.abs(shelf * high_pass) ** 2, dtype=np.float32)
+
+
+_HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+_SCALE = np.float32(2.0 / (WINDOW * float(np.sum(_HANN**2))))  # the spectrum's sum is then the mean square
+_MEL = _mel_bank()
+_K = _k_weights()
+_BIN_HZ = RATE_HZ / WINDOW
+_LOW_BIN, _HIGH_BIN = 12, 231  # 190..3600 Hz: where a telephone line carries sound
+_BAND_SUM = np.zeros(WINDOW // 2 + 1, np.float32)
+_BAND_SUM[_LOW_BIN:_HIGH_BIN] = 1
+_PROJECT = np.concatenate([_MEL, _BAND_SUM[:, None], _K[:, None]], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What is kept of n frames of 20 ms.
+
+    Attributes:
+        features: (n, FEATURES), the model's input.
+        mel_db: (n, BANDS), power per band.
+        level_dbfs: (n,), RMS without the constant part.
+        band_dbfs: (n,), RMS within 190..3600 Hz.
+        k_power: (n,), mean square after BS.1770's filters.
+        clipped: (n,), holds samples at full scale.
+        peaks_hz: (n, 2), the two strongest spectral peaks.
+        peak_shares: (n, 2), their shares of the frame's power, 0..1.
+    """
+
+    features: Floats
+    mel_db: Floats | NDArray[np.float16]
+    level_dbfs: Floats
+    band_dbfs: Floats
+    k_power: Floats
+    clipped: NDArray[np.bool_]
+    peaks_hz: Floats
+    peak_shares: Floats
+
+    def __len__(self) -> int:
+        return len(self.level_dbfs)
+
+    def slim(self) -> "Frames":
+        """Return what is needed after the model has read the features: bands of every 40 ms only, in half precision."""
+        pairs = self.mel_db.reshape(-1, 2, BANDS).mean(axis=1).astype(np.float16)
+        return replace(self, features=np.zeros((0, FEATURES), np.float32), mel_db=pairs)
+
+
+def join(parts: list[Frames]) -> Frames:
+    """Put blocks of frames one after the other."""
+    return Frames(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Frames)))
+
+
+class FrameReader:
+    """Turns a stream of 8 kHz samples into frames, whole chunks at a time."""
+
+    BLOCK = 1000  # frames worked on at once: what fits the processor's cache
+
+    def __init__(self) -> None:
+        self._pending = np.zeros(LEFT, np.float32)
+        self._whitened = np.zeros((max(_LAGS), _HIGH_BIN - 4), np.float32)
+        self._peak_dbfs = _FIRST_PEAK_DBFS
+        self._floor_dbfs = _FIRST_FLOOR_DBFS
+
+    def push(self, samples: Floats) -> list[Frames]:
+        """Return the frames that are complete now."""
+        self._pending = np.concatenate([self._pending, samples])
+        ready = (len(self._pending) - WINDOW) // FRAME + 1
+        ready -= ready % CHUNK
+        out = []
+        for start in range(0, ready, self.BLOCK):
+            count = min(self.BLOCK, ready - start)
+            out.append(self._read(self._pending[start * FRAME : (start + count - 1) * FRAME + WINDOW], count))
+        if ready > 0:
+            self._pending = self._pending[ready * FRAME :].copy()
+        return out
+
+    def finish(self) -> list[Frames]:
+        """Return the frames that the last samples are in; silence is put after them."""
+        left = len(self._pending) - LEFT
+        chunks = -(-left // (FRAME * CHUNK))
+        if left <= 0:
+            return []
+        return self.push(np.zeros(chunks * FRAME * CHUNK - left + LEFT, np.float32))
+
+    def _read(self, samples: Floats, count: int) -> Frames:
+        windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::FRAME]
+        spectrum = fft.rfft(windows * _HANN, axis=1)
+        power = (spectrum.real**2 + spectrum.imag**2) * _SCALE
+        projected = power @ _PROJECT
+        mel_db = 10 * np.log10(projected[:, :BANDS] + np.float32(1e-10))
+        band_dbfs = 10 * np.log10(projected[:, BANDS] + np.float32(1e-8))
+        body = samples[LEFT : LEFT + count * FRAME].reshape(count, FRAME)
+        level_dbfs = 10 * np.log10(body.var(axis=1) + np.float32(1e-8))
+        clipped = np.maximum(body.max(axis=1), -body.min(axis=1)) >= np.float32(0.97)
+        persistence = self._persistence(power)
+        peaks_hz, peak_shares = _two_peaks(power, projected[:, BANDS])
+        peak, floor = self._track(band_dbfs)
+        features = np.empty((count, FEATURES), np.float32)
+        relative = (mel_db - peak[:, None]) / 20
+        features[:, :BANDS] = np.clip(relative, -4, 1)
+        rest = features[:, BANDS:]
+        rest[:, 0] = (band_dbfs - peak) / 20
+        rest[:, 1] = np.clip((band_dbfs - floor) / 20, -1, 4)
+        rest[:, 2] = (mel_db.mean(axis=1) - 10 * np.log10(projected[:, :BANDS].mean(axis=1) + np.float32(1e-10))) / 10
+        rest[:, 3:6] = persistence
+        rest[:, 6] = peak_shares[:, 0]
+        rest[:, 7] = peak_shares.sum(axis=1)
+        return Frames(features, mel_db, level_dbfs, band_dbfs, projected[:, BANDS + 1], clipped, peaks_hz, peak_shares)
+
+    def _persistence(self, power: Floats) -> Floats:
+        """How alike the fine spectrum is to itself 40, 120 and 320 ms ago: notes stay, a voice's pitch moves."""
+        fine = np.sqrt(np.sqrt(power[::2, 4:_HIGH_BIN]))
+        total = np.cumsum(fine, axis=1)
+        smooth = fine.copy()
+        smooth[:, 4:-5] = (total[:, 9:] - total[:, :-9]) / 9
+        fine -= smooth
+        fine /= np.sqrt(np.einsum("ij,ij->i", fine, fine))[:, None] + np.float32(1e-6)
+        history = np.concatenate([self._whitened, fine])
+        keep = max(_LAGS)
+        out = np.empty((len(fine), len(_LAGS)), np.float32)
+        for column, lag in enumerate(_LAGS):
+            out[:, column] = np.einsum("ij,ij->i", fine, history[keep - lag : len(history) - lag])
+        self._whitened = history[-keep:].copy()
+        return np.repeat(out, 2, axis=0)
+
+    def _track(self, band_dbfs: Floats) -> tuple[Floats, Floats]:
+        """Return the slowly forgotten loudest and quietest level up to each frame; digital silence moves neither."""
+        steps = np.arange(1, len(band_dbfs) + 1, dtype=np.float32)
+        rising = band_dbfs + steps * np.float32(_PEAK_FALL_DB)
+        peak = np.maximum(np.maximum.accumulate(rising), np.float32(self._peak_dbfs)) - steps * np.float32(
+            _PEAK_FALL_DB
+        )
+        peak = np.maximum(peak, np.float32(_FIRST_PEAK_DBFS - 10))
+        audible = np.where(band_dbfs <= QUIET_DBFS + 2, np.float32(0), band_dbfs)
+        falling = audible - steps * np.float32(_FLOOR_RISE_DB)
+        floor = np.minimum(np.minimum.accumulate(falling), np.float32(self._floor_dbfs)) + steps * np.float32(
+            _FLOOR_RISE_DB
+        )
+        self._peak_dbfs, self._floor_dbfs = float(peak[-1]), float(floor[-1])
+        return peak, floor
+
+
+def _two_peaks(power: Floats, total: Floats) -> tuple[Floats, Floats]:
+    """Return frequency and share of the two strongest peaks of each spectrum."""
+    count = len(power)
+    rows = np.arange(count)
+    work = power[:, :_HIGH_BIN].copy()
+    work[:, :4] = 0
+    hz = np.empty((count, 2), np.float32)
+    share = np.empty((count, 2), np.float32)
+    around = np.arange(-2, 3)
+    for which in range(2):
+        top = np.clip(work.argmax(axis=1), 3, _HIGH_BIN - 4)
+        index = top[:, None] + around
+        near = power[rows[:, None], index]
+        left, mid, right = (np.log(near[:, k] + np.float32(1e-20)) for k in (1, 2, 3))
+        bend = left - 2 * mid + right
+        shift = np.where(bend < -1e-6, 0.5 * (left - right) / np.where(bend < -1e-6, bend, -1), 0)
+        hz[:, which] = (top + np.clip(shift, -0.5, 0.5)) * _BIN_HZ
+        share[:, which] = work[rows[:, None], index].sum(axis=1) / (total + np.float32(1e-12))
+        work[rows[:, None], index] = 0
+    return hz, np.minimum(share, 1)

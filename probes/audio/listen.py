@@ -1,0 +1,325 @@
+"""Listening to one recording: samples in, timeline out."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.audio import calls
+from probes.audio.frames import FRAME_S, Floats, FrameReader, Frames
+from probes.audio.loops import loop_s
+from probes.audio.loudness import loudness_lufs
+from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, Net, weights
+from probes.audio.repeats import STEP, Match, find_repeats, fingerprint
+from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
+from probes.audio.states import Stretch, kinds, stretches
+from probes.audio.timeline import (
+    EndReason,
+    Hold,
+    Kind,
+    Label,
+    LineQuality,
+    Message,
+    Occurrence,
+    Segment,
+    Span,
+    Timeline,
+    Tone,
+)
+from probes.audio.tones import find_tones
+
+LISTENER = "listener-1"
+_DEAD_AIR_S = 10.0
+
+
+class Listener:
+    """Takes a recording in blocks and keeps about 90 bytes of each 20 ms, 16 MB an hour."""
+
+    def __init__(self) -> None:
+        self._reader, self._net = FrameReader(), Net()
+        self._kept: list[Frames] = []
+        self._odds: list[Floats] = []
+        self._samples = 0
+
+    @property
+    def heard_s(self) -> float:
+        """Media time taken in so far."""
+        return self._samples / RATE_HZ
+
+    def push(self, samples: Floats) -> None:
+        """Take the next samples, 8 kHz."""
+        self._samples += len(samples)
+        self._take(self._reader.push(samples))
+
+    def finish(self, caller: NDArray[np.bool_] | None = None) -> Timeline:
+        """Return the timeline; nothing can be pushed after it.
+
+        Args:
+            caller: (n,) for each 20 ms whether the caller spoke, when the caller's channel is known.
+        """
+        self._take(self._reader.finish())
+        self._odds.append(self._net.finish())
+        n = -(-self._samples // 160)
+        odds = np.concatenate(self._odds)[:n]
+        return assemble(odds, self._kept, self._samples / RATE_HZ, caller)
+
+    def _take(self, blocks: list[Frames]) -> None:
+        for block in blocks:
+            self._odds.append(self._net.push(block.features))
+            self._kept.append(block.slim())
+
+
+def listen(vendor: NDArray[np.float32], rate_hz: int, *, caller: NDArray[np.float32] | None = None) -> Timeline:
+    """Return what is heard in one call.
+
+    Args:
+        vendor: the vendor's channel, shape (n,), -1..1.
+        rate_hz: its sampling rate; brought to 8 kHz here.
+        caller: our own channel at the same rate, for talk-over.
+
+    Raises:
+        UnusableAudio: empty, shorter than 0.1 s, NaN or infinity, not one channel, or an impossible rate.
+    """
+    return listen_blocks([vendor], rate_hz, caller=None if caller is None else [caller])
+
+
+def listen_blocks(
+    vendor: Iterable[NDArray[np.float32]], rate_hz: int, *, caller: Iterable[NDArray[np.float32]] | None = None
+) -> Timeline:
+    """Return what is heard in one call that comes in blocks, so that a day fits into little memory."""
+    listener = Listener()
+    _feed(listener, vendor, rate_hz, "the vendor's channel")
+    if listener.heard_s < 0.1:
+        raise UnusableAudio(
+            f"the vendor's channel: {listener.heard_s:.3f} s of sound is too short to hear anything in; "
+            "check that the right file and channel were given"
+        )
+    spoke = None
+    if caller is not None:
+        ours = Listener()
+        _feed(ours, caller, rate_hz, "the caller's channel")
+        spoke = _speaking(ours)
+    return listener.finish(spoke)
+
+
+def _feed(listener: Listener, blocks: Iterable[NDArray[np.float32]], rate_hz: int, what: str) -> None:
+    resampler: Resampler | None = None
+    for block in blocks:
+        samples = check(block, rate_hz, what=what)
+        resampler = resampler or Resampler(rate_hz)
+        for start in range(0, len(samples), rate_hz * 20):
+            listener.push(resampler.push(samples[start : start + rate_hz * 20]))
+    if resampler is not None:
+        listener.push(resampler.finish())
+
+
+def _speaking(listener: Listener) -> NDArray[np.bool_]:
+    timeline = listener.finish()
+    out = np.zeros(int(timeline.duration_s / FRAME_S) + 1, np.bool_)
+    for s in timeline.segments:
+        if s.kind is Kind.SPEECH:
+            out[int(s.start_s / FRAME_S) : int(s.end_s / FRAME_S)] = True
+    return out
+
+
+def assemble(odds: Floats, kept: list[Frames], duration_s: float, caller: NDArray[np.bool_] | None) -> Timeline:
+    """Make the timeline from the model's odds and what was kept of each frame."""
+    frames = Heard(odds, kept)
+    cut = stretches(odds, frames.level_dbfs)
+    music_like = np.exp(odds[:, MUSIC]) + np.exp(odds[:, OVER]) > 0.6
+    tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, music_like)
+    parts = calls.pieces(cut, tones, duration_s)
+    speech = [i for i, p in enumerate(parts) if p.kind == "speech"]
+    matches = find_repeats(
+        frames.prints, [(_step(parts[i].start_s), _step(parts[i].end_s), parts[i].over_music) for i in speech]
+    )
+    calls.mark_repeats(parts, speech, matches)
+    spans = calls.find_holds(parts)
+    calls.say_who(parts, spans, _voices(parts, frames))
+    messages = _messages(parts, speech, matches)
+    painted = _painted(parts, len(odds))
+    holds = tuple(_hold(h, parts, frames, painted) for h in spans)
+    segments = tuple(_segment(p) for p in parts)
+    return Timeline(
+        duration_s=duration_s,
+        answered_s=_answered(segments, tones),
+        first_person_s=next((s.start_s for s in segments if s.label is Label.AGENT), None),
+        segments=segments,
+        holds=holds,
+        music_loop_s=next((h.music_loop_s for h in holds if h.music_loop_s is not None), None),
+        tones=tuple(tones),
+        messages=messages,
+        dead_air=_dead_air(segments, holds),
+        talk_over=None if caller is None else _talk_over(painted, caller),
+        quality=_quality(frames, painted),
+        end=_end(segments, holds, duration_s),
+        listener_version=f"{LISTENER}+{weights().version}",
+        notes=(),
+    )
+
+
+class Heard:
+    """What was kept of all frames, cut to the length of the recording."""
+
+    def __init__(self, odds: Floats, kept: list[Frames]) -> None:
+        n = len(odds)
+        self.level_dbfs = np.concatenate([k.level_dbfs for k in kept])[:n]
+        self.k_power = np.concatenate([k.k_power for k in kept])[:n]
+        self.clipped = np.concatenate([k.clipped for k in kept])[:n]
+        self.peaks_hz = np.concatenate([k.peaks_hz for k in kept])[:n]
+        self.peak_shares = np.concatenate([k.peak_shares for k in kept])[:n]
+        self.mel_db = np.concatenate([k.mel_db for k in kept])  # every second frame
+        self.prints = fingerprint(self.mel_db)
+
+
+def _step(at_s: float) -> int:
+    return round(at_s / (FRAME_S * STEP))
+
+
+def _painted(parts: list[calls.Piece], n: int) -> NDArray[np.int8]:
+    state = {"silence": SILENCE, "music": MUSIC, "speech": SPEECH, "tone": 1}
+    laid = [
+        Stretch(round(p.start_s / FRAME_S), round(p.end_s / FRAME_S), OVER if p.over_music else state[p.kind])
+        for p in parts
+    ]
+    return kinds(laid, n)
+
+
+def _voices(parts: list[calls.Piece], frames: Heard) -> calls.Voices:
+    spectra: list[NDArray[np.float32] | None] = []
+    for p in parts:
+        a, b = _step(p.start_s), _step(p.end_s)
+        if p.kind != "speech" or p.over_music or b - a < 20:
+            spectra.append(None)
+            continue
+        mel = frames.mel_db[a:b].astype(np.float32)
+        loud = mel.mean(axis=1)
+        spectra.append(mel[loud > np.percentile(loud, 95) - 20].mean(axis=0))
+    return calls.Voices(tuple(spectra))
+
+
+def _messages(parts: list[calls.Piece], speech: list[int], matches: list[Match]) -> tuple[Message, ...]:
+    family: dict[int, int] = {}
+    members: dict[int, list[tuple[int, float]]] = {}
+    for m in matches:
+        first, second = speech[m.first], speech[m.second]
+        root = family.get(first, first)
+        family[second] = root
+        members.setdefault(root, [(root, 1.0)]).append((second, m.similarity))
+    out = []
+    for number, (_, said) in enumerate(sorted(members.items())):
+        said.sort()
+        for k, (i, _) in enumerate(said, start=1):
+            parts[i].message, parts[i].occurrence = number, k
+        starts = [parts[i].start_s for i, _ in said]
+        occurrences = tuple(Occurrence(parts[i].start_s, parts[i].end_s, min(1.0, s)) for i, s in said)
+        interval_s = float(np.median(np.diff(starts)))
+        out.append(Message(occurrences, interval_s, float(np.median([o.end_s - o.start_s for o in occurrences]))))
+    return tuple(out)
+
+
+def _segment(p: calls.Piece) -> Segment:
+    return Segment(
+        p.start_s,
+        p.end_s,
+        Kind(p.kind),
+        p.label,
+        float(np.clip(p.confidence, 0, 1)),
+        tuple(p.why),
+        p.over_music,
+        p.occurrence,
+        p.message,
+    )
+
+
+def _hold(span: calls.HoldSpan, parts: list[calls.Piece], frames: Heard, painted: NDArray[np.int8]) -> Hold:
+    a, b = round(span.start_s / FRAME_S), round(span.end_s / FRAME_S)
+    music = painted[a:b] == MUSIC
+    loudness = loudness_lufs(frames.k_power[a:b], music)
+    if loudness is None:
+        loudness = loudness_lufs(frames.k_power[a:b])
+    speech = loudness_lufs(frames.k_power, painted == SPEECH)
+    steps = slice(a // STEP, b // STEP)
+    loop = (
+        loop_s(frames.prints[steps], (painted[::STEP][: len(frames.prints)] == MUSIC)[steps]) if music.any() else None
+    )
+    inside = [p for p in parts[span.first : span.last + 1] if p.kind == "speech"]
+    return Hold(
+        start_s=span.start_s,
+        end_s=span.end_s,
+        mode=span.mode,
+        loudness_lufs=loudness,
+        speech_relative_lu=None if loudness is None or speech is None else loudness - speech,
+        clipped_ratio=float(frames.clipped[a:b].mean()) if b > a else 0.0,
+        music_loop_s=loop[0] if loop else None,
+        loop_times_heard=(span.end_s - span.start_s) / loop[0] if loop else None,
+        messages=tuple(sorted({p.message for p in inside if p.message is not None})),
+        announcements=len(inside),
+        confidence=span.confidence,
+        why=("music",) if music.any() else ("messages_far_apart",),
+    )
+
+
+def _answered(segments: tuple[Segment, ...], tones: list[Tone]) -> float | None:
+    """End of the ringing that comes before anything was said."""
+    first = next((s.start_s for s in segments if s.kind in (Kind.SPEECH, Kind.MUSIC)), None)
+    if first is None:
+        return None
+    ringing = [t.end_s for t in tones if t.label is Label.RINGBACK and t.end_s <= first + 0.1]
+    return max(ringing) if ringing else None
+
+
+def _dead_air(segments: tuple[Segment, ...], holds: tuple[Hold, ...]) -> tuple[Span, ...]:
+    return tuple(
+        Span(s.start_s, s.end_s)
+        for s in segments
+        if s.kind is Kind.SILENCE
+        and s.end_s - s.start_s >= _DEAD_AIR_S
+        and not any(h.start_s <= s.start_s and s.end_s <= h.end_s for h in holds)
+    )
+
+
+def _talk_over(painted: NDArray[np.int8], caller: NDArray[np.bool_]) -> tuple[Span, ...]:
+    n = min(len(painted), len(caller))
+    both = np.isin(painted[:n], (SPEECH, OVER)) & caller[:n]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], both.astype(np.int8), [0]])))
+    return tuple(Span(a * FRAME_S, b * FRAME_S) for a, b in edges.reshape(-1, 2) if (b - a) * FRAME_S >= 0.3)
+
+
+def _quality(frames: Heard, painted: NDArray[np.int8]) -> LineQuality:
+    speech, silent = np.isin(painted, (SPEECH,)), painted == SILENCE
+    level = frames.level_dbfs
+    loud = level[speech]
+    pauses = level[silent]
+    noisy = pauses[pauses > -78]
+    sound = ~silent
+    # a hole of 20..160 ms that falls by 25 dB and comes back is what a lost packet leaves
+    low = level < np.minimum(np.roll(level, 4), np.roll(level, -4)) - 25
+    holes = low & sound
+    return LineQuality(
+        speech_level_dbfs=_active_dbfs(loud) if len(loud) > 10 else None,
+        noise_level_dbfs=float(np.median(noisy)) if len(noisy) > 10 else None,
+        digital_silence=bool(len(pauses) > 10 and len(noisy) < 0.5 * len(pauses)),
+        lost_ratio=float(holes.mean()),
+        clipped_ratio=float(frames.clipped.mean()),
+        one_way=not bool(sound.any()),
+    )
+
+
+def _active_dbfs(level_dbfs: Floats) -> float:
+    """Mean power of the louder 60 % of the frames, in dBFS."""
+    active = level_dbfs[level_dbfs >= np.percentile(level_dbfs, 40)]
+    return float(10 * np.log10(np.mean(10 ** (active / 10))))
+
+
+def _end(segments: tuple[Segment, ...], holds: tuple[Hold, ...], duration_s: float) -> EndReason:
+    if holds and duration_s - holds[-1].end_s < 3:
+        return EndReason.ON_HOLD
+    last = next((s for s in reversed(segments) if s.kind is not Kind.SILENCE), None)
+    if last is None or duration_s - last.end_s > 5:
+        return EndReason.SILENCE
+    if last.label in (Label.BUSY, Label.REORDER, Label.DIAL_TONE):
+        return EndReason.BUSY_TONE
+    if last.label is Label.RINGBACK:
+        return EndReason.RINGING
+    return EndReason.IN_SPEECH if last.kind is Kind.SPEECH else EndReason.OTHER

@@ -1,0 +1,353 @@
+"""Tones with names: ringing, busy, reorder, dial tone, SIT, keyed digits, fax, beeps.
+
+A tone is one or two steady notes that stand in silence; which one it is follows from its frequencies and its rhythm.
+Music holds pure notes too, so a burst must keep its level, start and end in (near) silence, and not lie in music.
+Source of frequencies and cadences: ITU-T E.180 supplement 2 (2010); DTMF: Q.23; SIT: E.180 section 6; fax: T.30.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.audio.frames import FRAME_S, Floats
+from probes.audio.timeline import Label, Tone
+
+_PURE = 0.80  # share of a frame's power in its one or two peaks
+_SECOND = 0.06  # a second peak below this share is not a second note
+_STEADY_HZ = 14.0
+_ROWS_HZ, _COLUMNS_HZ = (697.0, 770.0, 852.0, 941.0), (1209.0, 1336.0, 1477.0, 1633.0)
+_KEYS = ("123A", "456B", "789C", "*0#D")
+_SIT_HZ = ((890, 1010), (1345, 1455), (1745, 1810))
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One row of the table of national tones: frequencies in Hz, then seconds on, off, on, off, ..."""
+
+    plan: str
+    label: Label
+    hz: tuple[float, ...]
+    cadence: tuple[float, ...]
+
+
+TABLE = (
+    Signal("us", Label.RINGBACK, (440, 480), (2, 4)),
+    Signal("us", Label.BUSY, (480, 620), (0.5, 0.5)),
+    Signal("us", Label.REORDER, (480, 620), (0.25, 0.25)),
+    Signal("uk", Label.RINGBACK, (400, 450), (0.4, 0.2, 0.4, 2)),
+    Signal("uk", Label.BUSY, (400,), (0.375, 0.375)),
+    Signal("uk", Label.REORDER, (400,), (0.4, 0.35, 0.225, 0.525)),
+    Signal("eu", Label.RINGBACK, (425,), (1, 4)),
+    Signal("eu", Label.BUSY, (425,), (0.5, 0.5)),
+    Signal("eu", Label.REORDER, (425,), (0.25, 0.25)),
+    Signal("fr", Label.RINGBACK, (440,), (1.5, 3.5)),
+    Signal("fr", Label.BUSY, (440,), (0.5, 0.5)),
+    Signal("fr", Label.REORDER, (440,), (0.25, 0.25)),
+    Signal("es", Label.RINGBACK, (425,), (1.5, 3)),
+    Signal("es", Label.BUSY, (425,), (0.2, 0.2)),
+    Signal("ch", Label.BUSY, (425,), (0.45, 0.45)),
+    Signal("at", Label.REORDER, (425,), (0.3, 0.3)),
+    Signal("se", Label.RINGBACK, (425,), (1, 5)),
+    Signal("pt", Label.RINGBACK, (425,), (1, 5)),
+    Signal("nl", Label.REORDER, (425,), (0.25, 0.25)),
+    Signal("ru", Label.RINGBACK, (425,), (0.8, 3.2)),
+    Signal("ru", Label.BUSY, (425,), (0.4, 0.4)),
+    Signal("pl", Label.RINGBACK, (425,), (1.2, 4)),
+    Signal("jp", Label.RINGBACK, (384, 416), (1, 2)),
+    Signal("jp", Label.BUSY, (400,), (0.5, 0.5)),
+    Signal("cn", Label.RINGBACK, (450,), (1, 4)),
+    Signal("cn", Label.BUSY, (450,), (0.35, 0.35)),
+    Signal("cn", Label.REORDER, (450,), (0.7, 0.7)),
+    Signal("in", Label.RINGBACK, (375, 425), (0.4, 0.2, 0.4, 2)),
+    Signal("in", Label.BUSY, (400,), (0.75, 0.75)),
+    Signal("au", Label.RINGBACK, (400, 450), (0.4, 0.2, 0.4, 2)),
+    Signal("au", Label.BUSY, (425,), (0.375, 0.375)),
+    Signal("nz", Label.BUSY, (400,), (0.5, 0.5)),
+    Signal("za", Label.RINGBACK, (400, 433), (0.4, 0.2, 0.4, 2)),
+    Signal("br", Label.BUSY, (425,), (0.25, 0.25)),
+    Signal("fax", Label.FAX, (1100,), (0.5, 3)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """One unbroken sounding of one or two steady notes."""
+
+    start_s: float
+    end_s: float
+    hz: tuple[float, ...]
+    level_dbfs: float
+    alone: bool
+
+    @property
+    def length_s(self) -> float:
+        """How long it sounds."""
+        return self.end_s - self.start_s
+
+
+def find_tones(peaks_hz: Floats, peak_shares: Floats, level_dbfs: Floats, music_like: NDArray[np.bool_]) -> list[Tone]:
+    """Return the tones of a recording, in order.
+
+    Args:
+        peaks_hz: (n, 2) strongest peaks of each 20 ms frame.
+        peak_shares: (n, 2) their shares of the power.
+        level_dbfs: (n,)
+        music_like: (n,) where the model hears music without doubt.
+    """
+    bursts = _bursts(peaks_hz, peak_shares, level_dbfs)
+    tones: list[Tone] = []
+    rest = _take_keys(_take_sit(bursts, tones), tones)
+    for group in _groups(rest, level_dbfs):
+        tone = _name(group)
+        if tone is not None and not _in_music(tone, group, music_like):
+            tones.append(tone)
+    return sorted(tones, key=lambda t: t.start_s)
+
+
+def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats) -> list[Burst]:
+    two = shares[:, 1] >= _SECOND
+    low = np.where(two, peaks_hz.min(axis=1), peaks_hz[:, 0])
+    high = np.where(two, peaks_hz.max(axis=1), 0)
+    like = (shares.sum(axis=1) >= _PURE) & (level_dbfs > -62)
+    same = (
+        like[1:]
+        & like[:-1]
+        & (np.abs(np.diff(low)) < _STEADY_HZ)
+        & ((np.abs(np.diff(high)) < _STEADY_HZ) | (two[1:] != two[:-1]))
+    )
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+    out: list[Burst] = []
+    for a, b in edges.reshape(-1, 2):  # frames a..b inclusive
+        burst = _burst(int(a), int(b) + 1, low, high, level_dbfs)
+        if burst is None:
+            continue
+        if out and _alike(out[-1].hz, burst.hz) and burst.start_s - out[-1].end_s < 0.13 and not _key(burst.hz):
+            last = out[-1]
+            out[-1] = Burst(
+                last.start_s,
+                burst.end_s,
+                last.hz if last.length_s > burst.length_s else burst.hz,
+                last.level_dbfs,
+                last.alone or burst.alone,
+            )
+            continue
+        out.append(burst)
+    return [b for b in out if b.alone]
+
+
+def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Burst | None:
+    """Check one steady run of frames a..b-1 and find its edges within the frames from their energy."""
+    if b - a < 2:
+        return None
+    inner = slice(a, b)
+    level = float(np.percentile(level_dbfs[inner], 70))
+    within = np.abs(level_dbfs[inner] - level) < 2.5
+    if b - a > 5 and within.mean() < 0.6:
+        return None
+    while a < b and level_dbfs[a] < level - 9:
+        a += 1
+    while b > a and level_dbfs[b - 1] < level - 9:
+        b -= 1
+    if b - a < 2:
+        return None
+    hz_low, hz_high = float(np.median(low[a:b])), 0.0
+    doubles = high[a:b][high[a:b] > 0]
+    if len(doubles) > 0.5 * (b - a):
+        hz_high = float(np.median(doubles))
+    start_s = (a + 1 - _filled(level_dbfs[a] - level)) * FRAME_S
+    end_s = (b - 1 + _filled(level_dbfs[b - 1] - level)) * FRAME_S
+    before = level_dbfs[max(0, a - 6) : max(0, a - 1)]
+    after = level_dbfs[b + 1 : b + 6]
+    quiet_before = len(before) == 0 or float(before.min()) < level - 9
+    quiet_after = len(after) == 0 or float(after.min()) < level - 9
+    alone = quiet_before and quiet_after
+    return Burst(start_s, end_s, (hz_low, hz_high) if hz_high else (hz_low,), level, alone or b - a >= 11)
+
+
+def _filled(below_db: float) -> float:
+    """How much of a frame a tone fills, from how far the frame's level is below the tone's."""
+    return float(np.clip(10 ** (below_db / 10), 0.05, 1))
+
+
+def _alike(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    if len(a) != len(b):
+        return min(abs(x - y) for x in a for y in b) < 12 and max(max(a), max(b)) < 700
+    return all(abs(x - y) < 12 + 0.005 * x for x, y in zip(a, b, strict=True))
+
+
+def _key(hz: tuple[float, ...]) -> str | None:
+    if len(hz) != 2:
+        return None
+    row = [i for i, f in enumerate(_ROWS_HZ) if abs(hz[0] - f) < 0.022 * f]
+    column = [i for i, f in enumerate(_COLUMNS_HZ) if abs(hz[1] - f) < 0.022 * f]
+    return _KEYS[row[0]][column[0]] if row and column else None
+
+
+def _take_keys(bursts: list[Burst], tones: list[Tone]) -> list[Burst]:
+    """Move keyed digits from `bursts` to `tones`; digits less than 2 s apart are one entry."""
+    rest: list[Burst] = []
+    for burst in bursts:
+        digit = _key(burst.hz)
+        if digit is None or burst.length_s < 0.035 or burst.length_s > 1.5:
+            rest.append(burst)
+            continue
+        last = tones[-1] if tones and tones[-1].label is Label.DTMF else None
+        if last is not None and burst.start_s - last.end_s < 0.45:
+            tones[-1] = Tone(
+                last.start_s,
+                burst.end_s,
+                Label.DTMF,
+                (),
+                last.level_dbfs,
+                last.bursts + 1,
+                None,
+                None,
+                None,
+                (last.digits or "") + digit,
+                0.97,
+            )
+        else:
+            tones.append(
+                Tone(burst.start_s, burst.end_s, Label.DTMF, (), burst.level_dbfs, 1, None, None, None, digit, 0.97)
+            )
+    return rest
+
+
+def _take_sit(bursts: list[Burst], tones: list[Tone]) -> list[Burst]:
+    rest, i = [], 0
+    while i < len(bursts):
+        three = bursts[i : i + 3]
+        if len(three) == 3 and all(
+            low <= b.hz[0] <= high and 0.2 < b.length_s < 0.5 for b, (low, high) in zip(three, _SIT_HZ, strict=True)
+        ):
+            hz = tuple(b.hz[0] for b in three)
+            tones.append(
+                Tone(
+                    three[0].start_s,
+                    three[2].end_s,
+                    Label.SIT,
+                    hz,
+                    three[0].level_dbfs,
+                    3,
+                    None,
+                    None,
+                    None,
+                    None,
+                    0.98,
+                )
+            )
+            i += 3
+        else:
+            rest.append(bursts[i])
+            i += 1
+    return rest
+
+
+def _groups(bursts: list[Burst], level_dbfs: Floats) -> list[list[Burst]]:
+    """Put bursts of the same notes together while nothing else sounds between them."""
+    groups: list[list[Burst]] = []
+    for burst in bursts:
+        last = groups[-1][-1] if groups else None
+        if last is not None and _alike(last.hz, burst.hz) and burst.start_s - last.end_s < 6.5:
+            between = level_dbfs[int(last.end_s / FRAME_S) + 2 : int(burst.start_s / FRAME_S) - 1]
+            if len(between) == 0 or float(np.mean(between > burst.level_dbfs - 9)) < 0.1:
+                groups[-1].append(burst)
+                continue
+        groups.append([burst])
+    return groups
+
+
+def _name(group: list[Burst]) -> Tone | None:
+    on = [b.length_s for b in group]
+    off = [b.start_s - a.end_s for a, b in pairwise(group)]
+    notes = _most_common([len(b.hz) for b in group])
+    hz = tuple(float(np.median([b.hz[k] for b in group if len(b.hz) == notes])) for k in range(notes))
+    level = float(np.median([b.level_dbfs for b in group]))
+    best: tuple[float, Signal] | None = None
+    for row in TABLE:
+        miss = _miss(row, hz, on, off)
+        if miss is not None and (best is None or miss < best[0]):
+            best = (miss, row)
+    if best is not None:
+        label, plan, confidence = best[1].label, best[1].plan, 0.98 if len(group) > 1 else 0.8
+    else:
+        named = _by_rhythm(hz, on, off)
+        if named is None:
+            return None
+        label, confidence = named
+        plan = None
+    return Tone(
+        group[0].start_s,
+        group[-1].end_s,
+        label,
+        hz,
+        level,
+        len(group),
+        float(np.median(on)),
+        float(np.median(off)) if off else None,
+        plan,
+        None,
+        confidence,
+    )
+
+
+def _most_common(values: list[int]) -> int:
+    return max(set(values), key=values.count)
+
+
+def _miss(row: Signal, hz: tuple[float, ...], on: list[float], off: list[float]) -> float | None:
+    """How far a group is from a row of the table; None when it is not that row at all."""
+    if len(row.hz) != len(hz) or any(abs(a - b) > 6 + 0.012 * b for a, b in zip(hz, row.hz, strict=True)):
+        return None
+    hz_miss = max(abs(a - b) for a, b in zip(hz, row.hz, strict=True)) / 20
+    rhythm = [d for pair in zip(on, [*off, None], strict=True) for d in pair if d is not None]
+    if len(row.cadence) == 4 and len(rhythm) < 3:
+        return None
+    if len(rhythm) == 1:
+        if row.cadence[0] < 0.8 or row.label is Label.FAX:
+            return None
+        return hz_miss + abs(rhythm[0] / row.cadence[0] - 1) if abs(rhythm[0] / row.cadence[0] - 1) < 0.2 else None
+    misses = []
+    for phase in range(0, len(row.cadence), 2):
+        want = [row.cadence[(phase + i) % len(row.cadence)] for i in range(len(rhythm))]
+        inner = [abs(a - b) / (0.05 + 0.12 * b) for a, b in zip(rhythm, want, strict=True)]
+        if len(inner) > 4:  # first and last may be cut
+            inner = inner[1:-1]
+        misses.append(float(np.median(inner)) + 0.3 * float(np.mean(np.minimum(inner, 5))))
+    miss = min(misses)
+    return hz_miss + miss if miss < 1.6 else None
+
+
+def _by_rhythm(hz: tuple[float, ...], on: list[float], off: list[float]) -> tuple[Label, float] | None:
+    """Name a tone of an unknown plan."""
+    typical_on = float(np.median(on))
+    progress = 330 <= hz[0] <= 640 and hz[-1] <= 640
+    if off:
+        typical_off = float(np.median(off))
+        if progress and typical_on >= 0.35 and typical_off >= 1.6:
+            return Label.RINGBACK, 0.8
+        if progress and len(on) >= 3 and max(typical_on, typical_off) <= 0.9:
+            return (Label.BUSY if typical_on + typical_off > 0.62 else Label.REORDER), 0.7
+        if progress and len(on) == 2 and typical_off < 0.3 and typical_on > 0.3:
+            return Label.RINGBACK, 0.6
+        return Label.BEEP, 0.6
+    if abs(hz[0] - 2100) < 30 and typical_on > 1.5:
+        return Label.FAX, 0.9
+    if progress and typical_on > 4:
+        return Label.DIAL_TONE, 0.7
+    if progress and typical_on > 0.75:
+        return Label.RINGBACK, 0.6
+    return (Label.BEEP, 0.7) if 0.1 <= typical_on <= 3 else None
+
+
+def _in_music(tone: Tone, group: list[Burst], music_like: NDArray[np.bool_]) -> bool:
+    """Say whether a supposed tone is a note of the music around it."""
+    a, b = int(tone.start_s / FRAME_S), int(tone.end_s / FRAME_S) + 1
+    sounding = [music_like[int(g.start_s / FRAME_S) : int(g.end_s / FRAME_S) + 1] for g in group]
+    inside = float(np.mean(np.concatenate(sounding)))
+    around = np.concatenate([music_like[max(0, a - 75) : a], music_like[b : b + 75]])
+    beside = float(np.mean(around)) if len(around) else 0.0
+    sure = tone.bursts >= 3 and tone.plan is not None
+    return inside > (0.9 if sure else 0.6) or (not sure and beside > 0.3)
