@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, get_args
 
+from probes.audio.timeline import Timeline
 from probes.errors import Failure, Side
 
 
@@ -326,6 +327,15 @@ class CallRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class CallHeard:
+    """What a listener of this version heard in the recording; another version's reading is a further event."""
+
+    KIND: ClassVar[str] = "call_heard"
+    listener_version: str
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierRecord:
     """A record of the carrier about the call, frozen before it expires; artifact: the JSON as received."""
 
@@ -400,6 +410,7 @@ Payload = (
     | DigitsSent
     | LineSaid
     | CallRecorded
+    | CallHeard
     | CarrierRecord
     | CarrierCharged
     | PromiseSaid

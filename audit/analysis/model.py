@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from probes.audio.timeline import Timeline
 from probes.errors import Side
 from probes.model import Artifact
 
@@ -42,6 +43,14 @@ class Decision(StrEnum):
     NOT_ENOUGH_EVIDENCE = "not enough evidence"
 
 
+class Origin(StrEnum):
+    """Who says so: a measurement, a machine's reading that nobody confirmed yet, or a person."""
+
+    MEASURED = "measured"
+    MACHINE = "found by machine, unconfirmed"
+    PERSON = "judged by a person"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What proves a number: one event and its artifacts. `number` ("E0007") follows the event's place in the chain and
@@ -73,7 +82,8 @@ class Observed:
     """One observation of a measure. `censored`: the value is a lower bound (the wait went on when we stopped).
 
     `earliest` is set where the moment is known only to lie between two of our looks: the true value lies between
-    `earliest` and `value`. In a share, `value` is 1 (yes) or 0 (no).
+    `earliest` and `value`. In a share, `value` is 1 (yes) or 0 (no). `detail` is a part of a sentence about this one
+    observation (a quotation, what ended the call), where it has one.
     """
 
     value: float
@@ -87,6 +97,8 @@ class Observed:
     scenario: str | None = None
     sample: int | None = None
     earliest: float | None = None
+    origin: Origin = Origin.MEASURED
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +191,8 @@ class Finding:
     dimension: int | None
     evidence: tuple[str, ...]
     case: str | None = None
+    contact: str | None = None
+    origin: Origin = Origin.MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +227,7 @@ class CallRecord:
 
     `to_human_s` runs on the customer's clock (end of dialling to a person), `queue_to_human_s` on the vendor's;
     None: no person was reached, `waited_s` says how long we waited then. `phase_at_end` is what went on when the call
-    ended.
+    ended. `timeline` is what the listener heard; None where nothing was recorded or heard yet.
     """
 
     vendor: str
@@ -236,6 +250,7 @@ class CallRecord:
     ended_by: Side
     ended_reasons: tuple[str, ...]
     recording: Artifact | None
+    timeline: Timeline | None
     evidence: tuple[str, ...]
 
 
