@@ -1,0 +1,121 @@
+"""The packages that sound is taken from, and how they come into the cache: by name, unpacked and never installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package and the side of the split that everything in it is on."""
+
+    name: str
+    split: Split | None  # None: a tool (codec, synthesiser, sound font), not a source
+    gives: str
+    registry: Literal["debian", "pypi"] = "debian"
+    alternatives: tuple[str, ...] = ()  # the name in other releases
+
+
+PACKAGES = (
+    # music
+    Package("asterisk-moh-opsound-wav", "train", "three of its five hold-music tracks"),
+    Package("wesnoth-1.16-music", "train", "orchestral music", alternatives=("wesnoth-1.18-music",)),
+    Package("planetblupi-music-ogg", "train", "light game music"),
+    Package("nexuiz-music", "train", "rock and electronic music"),
+    Package("drascula-music", "train", "adventure game music"),
+    Package("lincity-ng-data", "train", "quiet game music"),
+    Package("extremetuxracer-data", "train", "game music"),
+    Package("pingus-data", "train", "short game tunes"),
+    Package("fretsonfire-songs-sectoid", "train", "guitar songs"),
+    Package("openttd-openmsx", "train", "MIDI tunes"),
+    Package("singularity-music", "test", "ambient electronic music"),
+    Package("hyperrogue-music", "test", "strange game music"),
+    Package("warzone2100-music", "test", "electronic and film-like music"),
+    Package("asc-music", "test", "orchestral game music"),
+    Package("fb-music-high", "test", "cheerful game tune"),
+    Package("colobot-common-sounds", "train", "game music"),
+    Package("fretsonfire-songs-muldjord", "test", "metal songs"),
+    Package("freedoom", "test", "MIDI tunes inside a game archive"),
+    # recorded speech
+    Package("asterisk-core-sounds-en-wav", "train", "telephone prompts, English"),
+    Package("asterisk-prompt-es-co", "train", "telephone prompts, Colombian Spanish"),
+    Package("beneath-a-steel-sky", "train", "acted dialogue, many English speakers"),
+    Package("fillets-ng-data-cs", "train", "acted dialogue, Czech"),
+    Package("asterisk-prompt-fr-armelle", "test", "telephone prompts, French"),
+    Package("asterisk-prompt-it-menardi-wav", "test", "telephone prompts, Italian"),
+    Package("flight-of-the-amazon-queen", "test", "acted dialogue, many English speakers"),
+    Package("fillets-ng-data-nl", "test", "acted dialogue, Dutch"),
+    Package("moonshine-voice==0.1.5", "train", "one English reading", registry="pypi"),
+    # tools
+    Package("timgm6mb-soundfont", None, "instruments for MIDI of the train side"),
+    Package("fluidr3mono-gm-soundfont", None, "instruments for MIDI of the test side"),
+    Package("fluidsynth", None, "MIDI renderer"),
+    Package("libfluidsynth3", None, "MIDI renderer"),
+    Package("libinstpatch-1.0-2", None, "MIDI renderer"),
+    Package("libsdl2-2.0-0", None, "MIDI renderer"),
+    Package("libjack-jackd2-0", None, "MIDI renderer"),
+    Package("libsamplerate0", None, "MIDI renderer"),
+    Package("libdecor-0-0", None, "MIDI renderer"),
+    Package("libvorbisfile3", None, "tracker module renderer"),
+    Package("libopenmpt0", None, "tracker module renderer"),
+    Package("libopencore-amrnb0", None, "AMR narrow-band codec"),
+    Package("libbcg729-0", None, "G.729 codec"),
+)
+
+
+def folder(cache: Path, package: Package) -> Path:
+    """Return the place in the cache where a package is unpacked."""
+    return cache / package.registry / package.name.split("==")[0]
+
+
+def fetch(cache: Path) -> list[str]:
+    """Download and unpack what is not in the cache yet; return a line for each package that could not be had."""
+    cache.mkdir(parents=True, exist_ok=True)
+    missing = []
+    for package in PACKAGES:
+        target = folder(cache, package)
+        if target.is_dir():
+            continue
+        scratch = cache / "download"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        trouble = _debian(package, scratch) if package.registry == "debian" else _pypi(package, scratch)
+        if trouble:
+            missing.append(f"{package.name} ({package.gives}): {trouble}")
+        else:
+            target.parent.mkdir(exist_ok=True)
+            (scratch / "tree").rename(target)
+            print(f"have {package.name}: {package.gives}", flush=True)
+        shutil.rmtree(scratch)
+    return missing
+
+
+def _debian(package: Package, scratch: Path) -> str:
+    trouble = ""
+    for name in (package.name, *package.alternatives):
+        done = subprocess.run(["apt-get", "download", name], cwd=scratch, capture_output=True, text=True)
+        found = sorted(scratch.glob("*.deb"))
+        if done.returncode == 0 and found:
+            subprocess.run(["dpkg", "-x", str(found[0]), str(scratch / "tree")], check=True)
+            return ""
+        trouble = trouble or (done.stderr.strip().splitlines() or ["nothing was downloaded"])[-1]
+    return trouble
+
+
+def _pypi(package: Package, scratch: Path) -> str:
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(scratch), package.name]
+    done = subprocess.run(command, capture_output=True, text=True)
+    wheels = sorted(scratch.glob("*.whl"))
+    if done.returncode or not wheels:
+        return (done.stderr.strip().splitlines() or ["nothing was downloaded"])[-1]
+    with zipfile.ZipFile(wheels[0]) as wheel:
+        wheel.extractall(scratch / "tree")
+    return ""

@@ -1,0 +1,528 @@
+"""Whole calls: who rings, what a vendor's line plays, who answers, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bench.calls import holds, tones
+from bench.calls.holds import Message, Music, Plan
+from bench.calls.pool import Pool, Speaker
+from bench.calls.sounds import RATE_HZ, Sound, levelled, looped, samples, silence
+from bench.calls.tape import Mark, Tape
+
+
+@dataclass
+class Stage:
+    """The things that calls are put together from, with one call's cast."""
+
+    pool: Pool
+    rng: np.random.Generator
+    most_s: float
+    tape: Tape = field(default_factory=Tape)
+    country: str = "us"
+    peak: float = 0.1
+    system: Speaker = None  # type: ignore[assignment]
+    people: list[Speaker] = field(default_factory=list)
+    caller: Speaker = None  # type: ignore[assignment]
+    ambience: bool = True
+    used: set[str] = field(default_factory=set)
+    said: int = 0
+
+    def __post_init__(self) -> None:
+        rng, pool = self.rng, self.pool
+        self.country = str(rng.choice(list(tones.COUNTRIES)))
+        self.peak = float(rng.uniform(0.05, 0.2))
+        self.system = self._any(pool.with_role("system"), recorded=0.5)
+        cast = [s for s in pool.with_role("person") if s.name != self.system.name]
+        fitting = [s for s in cast if s.language == self.system.language and "voices" not in s.source]
+        first = self._any(fitting, 1) if fitting and rng.random() < 0.6 else self._any(cast, recorded=0.7)
+        rest = [s for s in cast if s.name != first.name]
+        self.people = [first, *(self._any(rest, recorded=0.7) for _ in range(4))]
+        self.caller = self._any([s for s in rest if s not in self.people], recorded=0.8)
+        self.ambience = bool(rng.random() < 0.6)
+
+    # -- cast and material
+
+    def _any(self, speakers: list[Speaker], recorded: float) -> Speaker:
+        """Draw a source first, then a voice of it, so that a source of many voices is not all that is heard."""
+        real = [s for s in speakers if s.source != "voices"]
+        if not real or (self.rng.random() >= recorded and len(real) < len(speakers)):
+            real = [s for s in speakers if s.source == "voices"]
+        sources = sorted({s.source for s in real})
+        source = str(self.rng.choice(sources))
+        of_source = [s for s in real if s.source == source]
+        return of_source[int(self.rng.integers(len(of_source)))]
+
+    def between(self, low: float, high: float) -> float:
+        """Draw a number."""
+        return float(self.rng.uniform(low, high))
+
+    def chance(self, share: float) -> bool:
+        """Draw yes or no."""
+        return bool(self.rng.random() < share)
+
+    def prompt(self, *kinds: str, seconds: float = 3.0) -> tuple[str, Sound]:
+        """Return something the system says, not said before in this call: clips of a kind up to a length."""
+        names, parts, total = [], [], 0.0
+        while total < seconds:
+            left = [c for c in self.system.named(*kinds) if c.name not in self.used]
+            left = left or [c for c in self.system.clips if c.name not in self.used and c.kind not in ("digit", "song")]
+            if not left:
+                break
+            clip = left[int(self.rng.integers(len(left)))]
+            self.used.add(clip.name)
+            names.append(clip.name)
+            parts += [self.pool.clip(self.system, clip), silence(self.between(0.12, 0.35))]
+            total += (clip.end - clip.start) / RATE_HZ
+        return "+".join(names), np.concatenate(parts[:-1]) if parts else silence(0.5)
+
+    def music(self, *kinds: str, loop: bool = True, seconds: float | None = None, db: float | None = None) -> Music:
+        """Return something to play: an excerpt, a whole track, or two tracks one after the other."""
+        tracks = [t for t in self.pool.tracks if t.kind in kinds] if kinds else list(self.pool.tracks)
+        db = self.between(-9, 4) if db is None else db
+        gap = silence(float(self.rng.choice([0, 0, 0.3, 1.0])))
+        chosen = []
+        for _ in range(2 if loop and seconds is None and self.chance(0.12) else 1):
+            sources = sorted({t.source for t in tracks})
+            source = str(self.rng.choice(sources))
+            of_source = [t for t in tracks if t.source == source]
+            chosen.append(of_source[int(self.rng.integers(len(of_source)))])
+        parts = []
+        for track in chosen:
+            length = seconds or (None if self.chance(0.3) else self.between(15, 120) / len(chosen))
+            parts += [levelled(holds.excerpt(self.pool.music(track), length, self.rng)), gap]
+        drift = self.between(0, 1e-3) if self.chance(0.1) else 0.0
+        sound = holds.level(np.concatenate(parts), db)
+        return Music(sound, "+".join(t.name for t in chosen), loop, drift)
+
+    def message(self, *kinds: str, seconds: float = 3.0, db: float = 0.0) -> Message:
+        """Return an announcement."""
+        name, sound = self.prompt(*kinds, seconds=seconds)
+        return Message(((name, holds.level(sound, db)),))
+
+    # -- what the line does
+
+    def ring(self, cycles: int | None = None) -> None:
+        """Ringback, after a moment of nothing."""
+        self.tape.silence(self.between(0.1, 2.0))
+        self.signal("ringback", cycles or int(self.rng.integers(1, 6)))
+
+    def signal(self, label: str, cycles: int) -> None:
+        """A tone with its cadence."""
+        sound, pauses = tones.cadence(self.country, label, cycles, self.peak)
+        self.tape.tone(sound, label, pauses, self.country)
+
+    def answer(self) -> None:
+        """Somebody or something picks up."""
+        self.tape.silence(self.between(0.1, 1.2))
+        self.tape.event("answered")
+
+    def menus(self, count: int | None = None, twice: float = 0.2) -> None:
+        """An automatic system that asks, and keys that are pressed."""
+        for _ in range(count or int(self.rng.integers(1, 4))):
+            name, sound = self.prompt("menu", seconds=self.between(2, 12))
+            sound = holds.level(sound, self.between(-6, 3))
+            for occurrence in range(1, 3 if self.chance(twice) else 2):
+                self.tape.speech(sound, "ivr", name, occurrence)
+                self.tape.silence(self.between(0.8, 5))
+            if self.chance(0.4):
+                self.keys("".join(str(k) for k in self.rng.integers(0, 10, int(self.rng.integers(1, 5)))))
+
+    def keys(self, digits: str) -> None:
+        """Keys echoed into the vendor's channel."""
+        parts, pauses, position = [], [], 0
+        for digit in digits:
+            on, off = self.between(0.07, 0.18), self.between(0.06, 0.12)
+            parts += [tones.burst(tuple(map(float, tones.KEYS[digit])), on, self.peak), silence(off)]
+            pauses.append((position + samples(on), position + samples(on) + samples(off)))
+            position += samples(on) + samples(off)
+        sound = np.concatenate(parts[:-1])
+        self.tape.tone(sound, "dtmf", pauses[:-1], digits=digits)
+        self.tape.silence(self.between(0.3, 1.0))
+
+    def special_information(self) -> None:
+        """The three rising tones before a network announcement."""
+        row = tones.SPECIAL_INFORMATION_HZ[int(self.rng.integers(3))]
+        parts = [tones.burst((hz,), float(self.rng.choice([0.276, 0.33, 0.38])), self.peak) for hz in row]
+        self.tape.tone(np.concatenate(parts), "sit")
+
+    def beep(self, hz: float, seconds: float) -> None:
+        """A single tone."""
+        self.tape.tone(tones.burst((hz,), seconds, self.peak), "beep")
+
+    def hold(self, low_s: float, high_s: float, mode: str | None = None, **changes: object) -> Plan:
+        """Wait, in one of the ways that vendors let us wait."""
+        room_s = max(20.0, self.most_s - self.tape.now_s - 45)
+        mode = mode or str(self.rng.choice(["duck", "duck", "pause", "mute", "restart", "none"]))
+        every_s = 0.0 if mode == "none" else float(self.rng.choice([10, 15, 20, 30, 45, 60, 90])) + self.between(-1, 1)
+        plan = Plan(
+            seconds=min(self.between(low_s, high_s), room_s),
+            music=None,
+            mode=mode,
+            every_s=every_s,
+            lead_s=self.between(2, 25),
+            duck_db=self.between(-22, -8),
+        )
+        for name, value in changes.items():
+            setattr(plan, name, value)
+        if plan.every_s and not plan.messages:
+            kinds = 1 if self.chance(0.6) else 2
+            db = self.between(-4, 4)
+            plan.messages = [self.message("hold", seconds=self.between(2, 7), db=db) for _ in range(kinds)]
+        if plan.music is None and plan.mode != "silent":
+            plan.music = self.music()
+        self.tape.silence(self.between(0.2, 1.2))
+        holds.play(self.tape, plan, self.rng)
+        return plan
+
+    def transfer(self) -> None:
+        """From the hold to a person: silence, sometimes ringing or a beep."""
+        self.tape.silence(self.between(0.1, 1.0))
+        if self.chance(0.35):
+            self.signal("ringback", int(self.rng.integers(1, 3)))
+            self.tape.silence(self.between(0.2, 0.8))
+        elif self.chance(0.3):
+            self.beep(440, 0.3)
+            self.tape.silence(0.3)
+
+    def person(self, low_s: float, high_s: float, bed: Sound | None = None) -> None:
+        """Somebody talks with the caller; no line is said twice. `bed` is faint music in the room."""
+        until_s, start = self.tape.now_s + self.between(low_s, high_s), self.tape.length
+        self.tape.event("agent_joins")
+        lines = self._lines(self.people)
+        answers = self._lines([self.caller])
+        while self.tape.now_s < until_s and lines:
+            if self.tape.length > start:
+                self._listen(answers)
+            for _ in range(int(self.rng.integers(1, 4))):
+                if lines:
+                    name, sound = lines.pop()
+                    self.tape.speech(holds.level(sound, self.between(-2, 2)), "agent", name, 1)
+                    self.tape.silence(self.between(0.1, 0.45))
+        self._room(start, bed)
+
+    def _lines(self, speakers: list[Speaker]) -> list[tuple[str, Sound]]:
+        """Return lines to pop, shuffled within a voice; the first voice's come first."""
+        out: list[tuple[str, Sound]] = []
+        for speaker in reversed(speakers[:2]):
+            clips = [c for c in speaker.named("person") if f"{speaker.name}/{c.name}" not in self.used]
+            for index in self.rng.permutation(len(clips)).tolist():
+                out.append((f"{speaker.name}/{clips[index].name}", self.pool.clip(speaker, clips[index])))
+        out = out[-60:]
+        self.used |= {name for name, _ in out[-30:]}
+        return out
+
+    def _listen(self, answers: list[tuple[str, Sound]]) -> None:
+        """The caller says something in his own channel, sometimes into the agent's words."""
+        pause_s = self.between(0.6, 6.0)
+        if answers and self.chance(0.7):
+            _, sound = answers.pop()
+            pause_s = max(pause_s, len(sound) / RATE_HZ * self.between(0.7, 1.2))
+            self.tape.caller_speech(self.tape.length + samples(0.2), sound)
+        self.tape.silence(pause_s)
+
+    def _room(self, start: int, bed: Sound | None) -> None:
+        """Lay what is heard behind a person under what was just said."""
+        count = self.tape.length - start
+        if self.ambience and count:
+            crowd = [self.pool.clip(s, c) for s in self.people[1:3] for c in s.clips[:8]]
+            voice = np.concatenate(crowd)
+            room = sum(np.roll(looped(voice, count), int(self.rng.integers(count))) for _ in range(5))
+            self.tape.vendor.append((start, levelled(np.asarray(room, np.float32), self.between(-62, -48))))
+        if bed is not None and count:
+            self.tape.vendor.append((start, looped(bed, count)))
+            for mark in [m for m in self.tape.marks if m.start >= start and m.kind == "silence"]:
+                self.tape.paint(Mark(mark.start, mark.end, "music", "background_music"))
+
+    def ends(self, by: str = "vendor_hangs_up") -> None:
+        """Somebody hangs up, and what the exchange plays then."""
+        self.tape.event(by)
+        if by == "caller_hangs_up":
+            return
+        self.tape.silence(self.between(0.5, 2))
+        tail = self.between(0, 1)
+        if tail < 0.35:
+            self.signal("busy", int(self.rng.integers(4, 12)))
+        elif tail < 0.6:
+            self.signal("reorder", int(self.rng.integers(6, 20)))
+
+
+def queue(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.menus()
+    stage.hold(60, 420)
+    stage.transfer()
+    stage.person(15, 60)
+    stage.ends()
+
+
+def two_holds(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    plan = stage.hold(50, 240)
+    stage.transfer()
+    stage.person(15, 45)
+    _agent_hold(stage, plan.music if stage.chance(0.6) else None)
+    stage.person(8, 30)
+    stage.ends()
+
+
+def _agent_hold(stage: Stage, music: Music | None = None, low_s: float = 25, high_s: float = 200) -> None:
+    """The agent puts the caller on hold: no messages, music from anywhere in its loop."""
+    music = music or stage.music()
+    phase = int(stage.rng.integers(len(music.sound))) if stage.chance(0.5) else 0
+    stage.hold(low_s, high_s, "none", music=music, phase=phase)
+    stage.tape.silence(stage.between(0.2, 0.8))
+
+
+def agent_holds_twice(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.person(10, 40)
+    music = stage.music()
+    for _ in range(2):
+        _agent_hold(stage, music)
+        stage.person(8, 30)
+    stage.ends()
+
+
+def direct_agent(stage: Stage) -> None:
+    """A person answers, sometimes after a short recorded greeting."""
+    stage.ring()
+    stage.answer()
+    if stage.chance(0.5):
+        name, sound = stage.prompt("hold", "menu", seconds=2)
+        stage.tape.speech(sound, "ivr", name, 1)
+        stage.tape.silence(stage.between(0.3, 1.5))
+        if stage.chance(0.5):
+            stage.signal("ringback", int(stage.rng.integers(1, 3)))
+            stage.tape.silence(stage.between(0.2, 0.8))
+    stage.person(30, 120)
+    if stage.chance(0.4):
+        _agent_hold(stage)
+        stage.person(8, 30)
+    stage.ends()
+
+
+def abandoned(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.menus()
+    stage.hold(120, 600)
+    stage.ends("caller_hangs_up")
+
+
+def cut_off(stage: Stage) -> None:
+    """The vendor hangs up on somebody who waits."""
+    stage.ring()
+    stage.answer()
+    stage.menus()
+    stage.hold(60, 300)
+    stage.ends()
+
+
+def silent_queue(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.menus(twice=0.5)
+    last = max(m.end for m in stage.tape.marks if m.kind != "silence")
+    stage.hold(60, 300, "silent", every_s=stage.between(15, 60))
+    _begin_hold_at(stage.tape, last)
+    stage.transfer()
+    stage.person(15, 50)
+    stage.ends()
+
+
+def _begin_hold_at(tape: Tape, start: int) -> None:
+    tape.holds[-1] = replace(tape.holds[-1], start=start)
+
+
+def long_loud(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    stage.hold(1100, 1300, music=stage.music(db=stage.between(8, 13)))
+    stage.ends("caller_hangs_up" if stage.chance(0.5) else "vendor_hangs_up")
+
+
+def positions(stage: Stage) -> None:
+    """The queue says a number that falls, after the same sentence."""
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    numbered = [c for c in stage.system.clips if c.kind in ("position", "digit")]
+    numbered.sort(key=lambda c: c.name.rpartition("-")[2], reverse=True)
+    start = int(stage.rng.integers(max(1, len(numbered) - 3))) if numbered else 0
+    base, sound = stage.prompt("hold", seconds=2.5)
+    messages = [
+        Message(((base, sound), (clip.name, stage.pool.clip(stage.system, clip)))) for clip in numbered[start:]
+    ] or [Message(((base, sound),))]
+    mode = str(stage.rng.choice(["duck", "pause", "mute", "restart"]))
+    every_s = stage.between(15, 50)
+    stage.hold(120, 420, mode, messages=messages, varying=len(messages) > 1, repeats=False, every_s=every_s)
+    stage.transfer()
+    stage.person(15, 45)
+    stage.ends()
+
+
+def adverts(stage: Stage) -> None:
+    """Advertising between the music and the announcements, some of it with its own music."""
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    messages = []
+    for _ in range(int(stage.rng.integers(2, 5))):
+        name, sound = stage.prompt("advert", "hold", seconds=stage.between(4, 14))
+        if stage.chance(0.5):
+            jingle = stage.music(loop=False, seconds=len(sound) / RATE_HZ + 1, db=-16).sound
+            sound = sound + looped(jingle, len(sound))
+        messages.append(Message(((name, sound),)))
+    stage.hold(
+        150, 480, str(stage.rng.choice(["duck", "pause", "mute"])), messages=messages, every_s=stage.between(8, 40)
+    )
+    stage.transfer()
+    stage.person(15, 45)
+    stage.ends()
+
+
+def radio(stage: Stage) -> None:
+    """A radio station as hold music: songs that do not come again, a presenter who talks into them."""
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    host = stage.people.pop()
+    lines = [c for c in host.clips if c.kind in ("person", "host")]
+    turns = []
+    for index in range(0, len(lines), 4):
+        parts = tuple((f"host/{c.name}", stage.pool.clip(host, c)) for c in lines[index : index + 4])
+        turns.append(Message(parts))
+    songs = [stage.music(loop=False, seconds=stage.between(60, 170), db=0).sound for _ in range(4)]
+    programme = Music(np.concatenate(songs), "radio", comes_again=False)
+    mode = "duck" if stage.chance(0.75) else "pause"
+    stage.hold(120, 400, mode, music=programme, messages=turns, repeats=False, every_s=stage.between(15, 70))
+    stage.transfer()
+    stage.person(15, 45)
+    stage.ends()
+
+
+def sung(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    stage.hold(90, 400, music=stage.music("sung") if any(t.kind == "sung" for t in stage.pool.tracks) else None)
+    stage.transfer()
+    stage.person(15, 45)
+    stage.ends()
+
+
+def faint_music(stage: Stage) -> None:
+    """Somebody talks while music plays faintly in the room."""
+    stage.ring()
+    stage.answer()
+    if stage.chance(0.5):
+        stage.hold(40, 150)
+        stage.transfer()
+    stage.person(40, 120, bed=stage.music(db=stage.between(-28, -16)).sound)
+    stage.ends()
+
+
+def dead_air(stage: Stage) -> None:
+    """A person goes quiet for long, without music; whether that is a hold cannot be heard."""
+    stage.ring()
+    stage.answer()
+    stage.menus(1)
+    if stage.chance(0.5):
+        stage.hold(40, 180)
+        stage.transfer()
+    stage.person(15, 45)
+    start = stage.tape.length
+    stage.tape.silence(stage.between(15, 90))
+    stage.tape.maybe_holds.append((start, stage.tape.length))
+    stage.person(10, 30)
+    stage.ends()
+
+
+def busy(stage: Stage) -> None:
+    stage.tape.silence(stage.between(0.1, 2))
+    stage.signal("busy" if stage.chance(0.7) else "reorder", int(stage.rng.integers(8, 30)))
+    stage.tape.silence(0.5)
+
+
+def intercepted(stage: Stage) -> None:
+    """The network says that the number cannot be reached."""
+    stage.tape.silence(stage.between(0.1, 2))
+    stage.special_information()
+    stage.tape.silence(0.4)
+    name, sound = stage.prompt("menu", "hold", seconds=4)
+    for occurrence in range(1, int(stage.rng.integers(2, 5))):
+        stage.tape.speech(sound, "announcement", name, occurrence)
+        stage.tape.silence(stage.between(0.8, 2))
+    stage.signal("reorder", int(stage.rng.integers(10, 40)))
+    stage.tape.silence(0.4)
+
+
+def no_answer(stage: Stage) -> None:
+    stage.ring(int(stage.rng.integers(8, 20)))
+    stage.tape.silence(stage.between(0.3, 3))
+    stage.ends("caller_hangs_up")
+
+
+def voicemail(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    name, sound = stage.prompt("menu", "hold", seconds=6)
+    stage.tape.speech(sound, "ivr", name, 1)
+    stage.tape.silence(stage.between(0.2, 0.8))
+    stage.beep(float(stage.rng.choice([440, 850, 1000, 1400])), stage.between(0.2, 0.8))
+    stage.tape.silence(stage.between(6, 30))
+    if stage.chance(0.6):
+        stage.signal("busy", 8)
+
+
+def fax(stage: Stage) -> None:
+    stage.ring()
+    stage.answer()
+    for _ in range(int(stage.rng.integers(1, 4))):
+        parts = [tones.fax_answer(stage.between(2.6, 4), stage.peak), silence(0.075)]
+        parts.append(tones.fax_preamble(stage.between(1, 1.8), stage.peak, stage.rng))
+        stage.tape.tone(np.concatenate(parts), "fax")
+        stage.tape.silence(stage.between(1.5, 4))
+    stage.ends()
+
+
+def menu_loop(stage: Stage) -> None:
+    """An automatic system that says the same thing again until it hangs up."""
+    stage.ring()
+    stage.answer()
+    name, sound = stage.prompt("menu", seconds=stage.between(5, 14))
+    complaint, words = stage.prompt("menu", seconds=2)
+    for occurrence in range(1, int(stage.rng.integers(3, 7))):
+        stage.tape.speech(sound, "ivr", name, occurrence)
+        stage.tape.silence(stage.between(2, 6))
+        if stage.chance(0.7):
+            stage.tape.speech(words, "ivr", complaint, occurrence)
+            stage.tape.silence(stage.between(0.5, 1.5))
+    stage.ends()
+
+
+def menu_then_queue(stage: Stage) -> None:
+    """The menu is said twice, and then there is a queue with music."""
+    stage.ring()
+    stage.answer()
+    stage.menus(2, twice=1.0)
+    stage.hold(60, 240, str(stage.rng.choice(["none", "duck", "pause"])))
+    stage.transfer()
+    stage.person(15, 40)
+    stage.ends()
+
+
+SCENES: tuple[Callable[[Stage], None], ...] = (
+    queue, two_holds, radio, direct_agent, abandoned, positions, busy, adverts, sung, silent_queue, agent_holds_twice,
+    voicemail, faint_music, queue, intercepted, dead_air, cut_off, fax, menu_loop, queue, no_answer, long_loud, sung,
+    two_holds, menu_then_queue, direct_agent, radio, abandoned,
+)  # fmt: skip
