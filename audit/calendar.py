@@ -38,8 +38,8 @@ class Hours:
         if self.always:
             return "always"
         return ", ".join(
-            f"{name.capitalize()} {_clock(opening.opens_min)}-{_clock(opening.closes_min)}"
-            for name, openings in zip((*DAYS, "holidays"), self.days, strict=True)
+            f"{name} {_clock(opening.opens_min)}-{_clock(opening.closes_min)}"
+            for name, openings in zip((*map(str.capitalize, DAYS), "holidays"), self.days, strict=True)
             for opening in openings
         )
 

@@ -1,0 +1,364 @@
+"""What is set outside the plan: home, database, browser, carriers, and secrets. The one place that reads them."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import ipaddress
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote, quote_plus, urlsplit
+
+from probes.errors import Unavailable, UserError
+
+ENV_FILE = "holdproof.env"
+_REFERENCE = re.compile(
+    r"\$\{(?:env:(?P<env>[A-Za-z_][A-Za-z0-9_]*)|keyring:(?P<service>[^/{}$]+)/(?P<name>[^{}$]+))\}"
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Shorter secrets stand in ordinary text by chance: taking them out would make nonsense of it.
+_SHORTEST_SCRUBBED = 4
+
+
+class Masked:
+    """A secret text that shows itself as dots wherever it is printed, formatted or logged."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return "Masked(••••)"
+
+    def __str__(self) -> str:
+        return "••••"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Masked) and hmac.compare_digest(self._secret.encode(), other._secret.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._secret)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not stored")
+
+    def reveal(self) -> str:
+        """Return the secret itself."""
+        return self._secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierSettings:
+    """Address and credentials of a carrier. None: not set."""
+
+    name: str
+    account_sid: str | None = None
+    auth_token: Masked | None = None
+    api_key: str | None = None
+    api_secret: Masked | None = None
+    base_url: str | None = None
+    insights_base_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The variables that we read: the process's own, then those of `holdproof.env` in the home.
+
+    Each variable may instead be a file named by the variable with `_FILE` added.
+    """
+
+    process: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    file: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def get(self, name: str) -> str | None:
+        """Return a variable, or None if it is not set or empty.
+
+        Raises:
+            UserError: it is set directly and by file at once, or the file cannot be read.
+        """
+        for source in (self.process, self.file):
+            value, path = source.get(name), source.get(f"{name}_FILE")
+            if value and path:
+                raise UserError(f"{name} and {name}_FILE are both set", fix="unset one of them")
+            if path:
+                return _read_secret_file(name, Path(path))
+            if value:
+                return value
+        return None
+
+
+def _read_secret_file(name: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise UserError(f"{name}_FILE names {path}, which cannot be read: {reason}", fix="correct the path") from exc
+    if not text:
+        raise UserError(f"{name}_FILE names {path}, which is empty", fix="write the value into it")
+    return text
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the KEY=VALUE lines of a file, none if there is no file. Blank lines and lines with # first are skipped.
+
+    Raises:
+        UserError: a line cannot be understood, or others than its owner may read the file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UserError(f"{path} cannot be read: {exc}", fix="mend or remove it") from exc
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UserError(f"{path} holds secrets, and others may read it", fix=f"run: chmod 600 {path}")
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, equals, value = stripped.partition("=")
+        if not equals or not _NAME.fullmatch(name.strip()):
+            raise UserError("this line is not KEY=VALUE", at=f"{path}:{number}", fix="write one KEY=VALUE a line")
+        values[name.strip()] = _unquoted(value.strip())
+    return values
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def write_env_file(path: Path, values: Mapping[str, str]) -> None:
+    """Write KEY=VALUE lines that only the owner may read, keeping what else the file holds.
+
+    Raises:
+        ValueError: a name is no variable's, or a value cannot be written on one line.
+    """
+    for name, value in values.items():
+        if not _NAME.fullmatch(name):
+            raise ValueError(f'"{name}" is no name of a variable')
+        if "\n" in value or "\r" in value or value != value.strip() or _unquoted(value) != value:
+            raise ValueError(f"the value of {name} cannot be written on one line")
+    merged = {**read_env_file(path), **values}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in merged.items())
+    partial.replace(path)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one invocation. Nothing is read before it is asked for."""
+
+    home: Path
+    environment: Environment
+    allow_plain_http: bool = False
+
+    @property
+    def database_url(self) -> str | None:
+        """Where the ledger is kept; None: in the home."""
+        return self.environment.get("HOLDPROOF_DATABASE_URL")
+
+    @property
+    def browser(self) -> Path | None:
+        """The browser to use; None: look for one."""
+        path = self.environment.get("HOLDPROOF_BROWSER")
+        return None if path is None else Path(path).expanduser()
+
+    def carrier(self, name: str) -> CarrierSettings:
+        """Return address and credentials of a carrier, whether or not they are complete.
+
+        Raises:
+            UserError: its address is no address, or would send credentials in clear over a network.
+        """
+        prefix = f"HOLDPROOF_{re.sub('[^A-Z0-9]', '_', name.upper())}"
+        get = self.environment.get
+        return CarrierSettings(
+            name=name,
+            account_sid=get(f"{prefix}_ACCOUNT_SID"),
+            auth_token=self._credential(f"{prefix}_AUTH_TOKEN"),
+            api_key=get(f"{prefix}_API_KEY"),
+            api_secret=self._credential(f"{prefix}_API_SECRET"),
+            base_url=self._address(f"{prefix}_BASE_URL", get(f"{prefix}_BASE_URL")),
+            insights_base_url=self._address(f"{prefix}_INSIGHTS_BASE_URL", get(f"{prefix}_INSIGHTS_BASE_URL")),
+        )
+
+    def _credential(self, name: str) -> Masked | None:
+        """Return a credential, which is taken out of everything kept from now on."""
+        value = self.environment.get(name)
+        if value is None:
+            return None
+        self.secrets.learn(f"${{env:{name}}}", value)
+        return Masked(value)
+
+    def _address(self, name: str, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as exc:
+            raise UserError(f'{name} is "{url}", which is no address', fix="write https://host") from exc
+        if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+            raise UserError(f'{name} is "{url}", which is no address', fix="write https://host, without credentials")
+        if parts.scheme == "http" and not is_loopback(host) and not self.allow_plain_http:
+            fix = "use https://, or allow it with HOLDPROOF_ALLOW_PLAIN_HTTP=1"
+            raise UserError(f"{name} would send credentials in clear to {host}", fix=fix)
+        return url.rstrip("/")
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        """The secrets that plans refer to."""
+        return SecretStore(self.environment)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by name or address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(home: Path | str | None = None, process: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings: `home` from the argument, else HOLDPROOF_HOME, else ./holdproof.
+
+    Raises:
+        UserError: the home's `holdproof.env` cannot be understood.
+    """
+    variables = dict(os.environ if process is None else process)
+    named = home or Environment(variables).get("HOLDPROOF_HOME") or "holdproof"
+    folder = Path(named).expanduser()
+    environment = Environment(variables, read_env_file(folder / ENV_FILE))
+    plain = (environment.get("HOLDPROOF_ALLOW_PLAIN_HTTP") or "").lower() in ("1", "true", "yes")
+    return Settings(folder, environment, plain)
+
+
+def ask_keyring(service: str, name: str) -> str | None:
+    """Return a secret of the system's keyring, or None.
+
+    Raises:
+        Unavailable: the keyring cannot be asked.
+    """
+    import keyring
+    from keyring.errors import KeyringError, NoKeyringError
+
+    try:
+        value: str | None = keyring.get_password(service, name)
+    except NoKeyringError as exc:
+        fix = "use ${env:NAME} instead, or install a keyring"
+        raise Unavailable(f"there is no keyring on this machine to ask for {service}/{name}", fix=fix) from exc
+    except KeyringError as exc:
+        raise Unavailable(f"the keyring did not give {service}/{name}: {exc}", fix="unlock the keyring") from exc
+    return value
+
+
+class SecretStore:
+    """Turns references into secrets and takes secrets out of what is kept (see `probes.model.Secrets`)."""
+
+    def __init__(self, environment: Environment, keyring: Callable[[str, str], str | None] = ask_keyring) -> None:
+        self._environment, self._keyring = environment, keyring
+        self._revealed: dict[str, str] = {}
+        self._forms: re.Pattern[str] | None = None
+        self._reference_of: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"SecretStore({len(self._revealed)} revealed)"
+
+    def reveal(self, text: str) -> str:
+        """Return `text` with every `${env:NAME}` and `${keyring:service/name}` replaced by its secret.
+
+        Raises:
+            UserError: a secret is not set; the message names it and the places looked at.
+            Unavailable: the keyring cannot be asked.
+        """
+        return _REFERENCE.sub(self._secret, text)
+
+    def learn(self, reference: str, secret: str) -> None:
+        """Take `secret` out of everything scrubbed from now on; `reference` is put in its place."""
+        if self._revealed.get(reference) != secret:
+            self._revealed[reference] = secret
+            self._reference_of |= dict.fromkeys(_forms_of(secret), reference)
+            longest_first = sorted(self._reference_of, key=len, reverse=True)
+            self._forms = re.compile("|".join(_bounded(form) for form in longest_first)) if longest_first else None
+
+    def scrub(self, text: str) -> str:
+        """Return `text` with every secret revealed so far replaced by its reference.
+
+        Found as it is and as addresses, JSON, HTML and base64 write it. A secret of fewer than four characters is left
+        alone, and one of only digits or letters is found as a whole word, so that ordinary text keeps its meaning.
+        """
+        if self._forms is None:
+            return text
+        return self._forms.sub(lambda match: self._reference_of[match.group()], text)
+
+    def _secret(self, match: re.Match[str]) -> str:
+        reference = match.group()
+        if name := match["env"]:
+            secret = self._environment.get(name)
+            looked = f"the environment variables {name} and {name}_FILE, and {ENV_FILE} in the home"
+        else:
+            secret = self._keyring(match["service"], match["name"])
+            looked = f"the keyring's service {match['service']}, name {match['name']}"
+        if not secret:
+            raise UserError(f"the secret {reference} is not set", fix=f"set it; looked at: {looked}")
+        self.learn(reference, secret)
+        return secret
+
+
+def _forms_of(secret: str) -> set[str]:
+    """Return the ways in which a secret may stand in a page, an address, a request's body or a header."""
+    if len(secret) < _SHORTEST_SCRUBBED:
+        return set()
+    raw = secret.encode()
+    forms = {
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        escape(secret),
+        escape(secret, quote=False),
+    }
+    forms |= {quote(secret, safe="").replace("%", "%25")}
+    forms |= {
+        re.sub("%[0-9A-F]{2}", lambda found: found.group().lower(), form)
+        for form in (quote(secret, safe=""), quote_plus(secret))
+    }
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    if len(raw) >= 8:
+        forms |= _base64_forms(raw)
+    return {form for form in forms if len(form) >= _SHORTEST_SCRUBBED}
+
+
+def _base64_forms(raw: bytes) -> set[str]:
+    """Return what base64 text holds wherever the bytes stand in it: only the groups that no neighbour changes."""
+    forms = set()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for before in range(3):
+            whole = encode(b"\0" * before + raw).decode()
+            start = (before * 8 + 5) // 6
+            end = (before + len(raw)) * 8 // 6
+            forms.add(whole[start:end])
+        forms.add(encode(raw).decode())
+    return forms
+
+
+def _bounded(form: str) -> str:
+    """A plain word or number must stand alone: the digits 1234 are not taken out of 912345."""
+    if len(form) >= 12 or not form.isalnum():
+        return re.escape(form)
+    return rf"(?<![0-9A-Za-z]){re.escape(form)}(?![0-9A-Za-z])"
