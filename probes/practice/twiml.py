@@ -1,0 +1,223 @@
+"""TwiML as the exchange understands it: a strict reader of the verbs that an outgoing call can use."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET  # a document with a DOCTYPE is refused, so nothing in it can expand
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from probes.practice.tones import KEYS
+
+_DIGITS = re.compile(r"[0-9A-D*#wW]+")
+
+
+class TwimlError(ValueError):
+    """The document cannot be played. `code` is the provider's."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+
+@dataclass(frozen=True, slots=True)
+class SayVerb:
+    """Speak `text`, `loop` times."""
+
+    text: str
+    voice: str
+    loop: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayDigits:
+    """Press keys; w waits half a second and W a second."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayUrl:
+    """Play an audio file from an address."""
+
+    url: str
+    loop: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseVerb:
+    """Be silent."""
+
+    length_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Collect keys or speech of the far end, while `nested` is played; then fetch `action`."""
+
+    nested: tuple[Verb, ...]
+    dtmf: bool
+    speech: bool
+    timeout_s: float
+    num_digits: int | None
+    finish_on: str
+    action: str | None
+    method: str
+    even_if_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVerb:
+    """Record the far end until it is silent for `timeout_s`, a key comes, or `max_s` is reached."""
+
+    timeout_s: float
+    max_s: float
+    finish_on: str
+    beep: bool
+    action: str | None
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Go on with the document at an address."""
+
+    url: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """End the call."""
+
+
+Verb = SayVerb | PlayDigits | PlayUrl | PauseVerb | Gather | RecordVerb | Redirect | Hangup
+
+_KNOWN: dict[str, frozenset[str]] = {
+    "Say": frozenset({"voice", "language", "loop"}),
+    "Play": frozenset({"digits", "loop"}),
+    "Pause": frozenset({"length"}),
+    "Gather": frozenset(
+        {"input", "timeout", "numDigits", "finishOnKey", "action", "method", "speechTimeout", "actionOnEmptyResult"}
+        | {"language", "hints", "bargeIn", "speechModel", "enhanced", "profanityFilter", "partialResultCallback"}
+    ),
+    "Record": frozenset(
+        {"timeout", "maxLength", "finishOnKey", "playBeep", "action", "method", "trim", "transcribe"}
+        | {"recordingStatusCallback", "recordingStatusCallbackMethod", "recordingStatusCallbackEvent"}
+    ),
+    "Redirect": frozenset({"method"}),
+    "Hangup": frozenset(),
+    "Reject": frozenset({"reason"}),
+}
+_NESTED = {"Gather": frozenset({"Say", "Play", "Pause"})}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a document says to do, and what in it was not understood (the provider's warning 12200)."""
+
+    verbs: tuple[Verb, ...]
+    warnings: tuple[str, ...]
+
+
+def read(text: str | bytes) -> Document:
+    """Read a document. What is unknown in it becomes a warning and is passed over, as the provider does.
+
+    Raises:
+        TwimlError: it is no XML (12100), is not a response (12100), or a value in it is impossible.
+    """
+    raw = text if isinstance(text, bytes) else text.encode()
+    if b"<!DOCTYPE" in raw.upper():
+        raise TwimlError(12100, "Document parse failure: a document type is not allowed")
+    try:
+        root = ET.fromstring(raw)  # noqa: S314
+    except ET.ParseError as exc:
+        raise TwimlError(12100, f"Document parse failure: {exc}") from exc
+    if root.tag != "Response":
+        raise TwimlError(12100, f"Document parse failure: <{root.tag}> is not <Response>")
+    warnings: list[str] = []
+    return Document(_verbs(root, frozenset(_KNOWN), warnings), tuple(warnings))
+
+
+def _verbs(parent: ET.Element, allowed: frozenset[str], warnings: list[str]) -> tuple[Verb, ...]:
+    verbs: list[Verb] = []
+    if (parent.text or "").strip() and parent.tag in ("Response", "Gather"):
+        warnings.append(f"<{parent.tag}> holds text")
+    for element in parent:
+        if element.tag not in allowed:
+            warnings.append(f"<{element.tag}> is not allowed in <{parent.tag}>")
+            continue
+        for name in sorted(set(element.attrib) - _KNOWN[element.tag]):
+            warnings.append(f'<{element.tag}> has no attribute "{name}"')
+        if len(element) and element.tag not in _NESTED:
+            warnings.append(f"<{element.tag}> holds no verbs")
+        verbs.append(_verb(element, element.attrib, warnings))
+    return tuple(verbs)
+
+
+def _verb(element: ET.Element, given: Mapping[str, str], warnings: list[str]) -> Verb:
+    text = "".join(element.itertext()).strip() if element.tag != "Gather" else ""
+    method = given.get("method", "POST")
+    match element.tag:
+        case "Say":
+            if not text:
+                raise TwimlError(13520, "Say: Invalid text")
+            return SayVerb(text, given.get("voice", "woman"), _whole(given, "loop", 1))
+        case "Play" if "digits" in given:
+            if not _DIGITS.fullmatch(given["digits"]):
+                raise TwimlError(13510, f"Play: Invalid digits {given['digits']!r}")
+            return PlayDigits(given["digits"])
+        case "Play":
+            if not text:
+                raise TwimlError(13420, "Play: Invalid URL")
+            return PlayUrl(text, _whole(given, "loop", 1))
+        case "Pause":
+            return PauseVerb(float(_whole(given, "length", 1)))
+        case "Gather":
+            return _gather(element, given, warnings)
+        case "Record":
+            finish_on = given.get("finishOnKey", "1234567890*#")
+            beep = given.get("playBeep", "true") == "true"
+            timeout_s, max_s = float(_whole(given, "timeout", 5)), float(_whole(given, "maxLength", 3600))
+            return RecordVerb(timeout_s, max_s, finish_on, beep, given.get("action"), method)
+        case "Redirect":
+            return Redirect(text, method)
+        case _:
+            return Hangup()
+
+
+def _gather(element: ET.Element, given: Mapping[str, str], warnings: list[str]) -> Gather:
+    inputs = given.get("input", "dtmf").split()
+    if not set(inputs) <= {"dtmf", "speech"}:
+        raise TwimlError(13334, f"Gather: Invalid input {given['input']!r}")
+    return Gather(
+        nested=_verbs(element, _NESTED["Gather"], warnings),
+        dtmf="dtmf" in inputs,
+        speech="speech" in inputs,
+        timeout_s=float(_whole(given, "timeout", 5)),
+        num_digits=_whole(given, "numDigits", 0) or None,
+        finish_on=given.get("finishOnKey", "#"),
+        action=given.get("action"),
+        method=given.get("method", "POST"),
+        even_if_empty=given.get("actionOnEmptyResult", "false") == "true",
+    )
+
+
+def _whole(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not text.isdecimal():
+        raise TwimlError(12200, f"Attribute {name!r} is not a whole number: {text!r}")
+    return int(text)
+
+
+def keys_in(digits: str) -> list[tuple[float, str]]:
+    """Return the key presses of a digit string, each with the pause before it in seconds ("" at the end: no key)."""
+    presses: list[tuple[float, str]] = []
+    pause_s = 0.0
+    for digit in digits:
+        if digit in KEYS:
+            presses.append((pause_s, digit))
+            pause_s = 0.0
+        else:
+            pause_s += 1.0 if digit == "W" else 0.5
+    return [*presses, (pause_s, "")] if pause_s else presses

@@ -1,0 +1,197 @@
+"""The whole practice vendor on loopback ports: portal, telephone exchange, insights, one truth file and one clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+
+from probes.clock import Clock
+from probes.errors import UserError
+from probes.practice.character import CHARACTERS, Phone, telephones
+from probes.practice.exchange import Account, Exchange
+from probes.practice.insights import insights_app
+from probes.practice.rest import rest_app
+from probes.practice.switches import Switches
+from probes.practice.truth import Truth
+
+TRUTH_FILE = "truth.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the practice vendor is reached. `portal` is None where the vendor has none; `phone` is its number."""
+
+    portal: str | None
+    exchange: str
+    insights: str
+    phone: str | None
+    caller_id: str
+
+
+class _Server(uvicorn.Server):
+    """A server in somebody else's process: it leaves the signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class PracticeVendor:
+    """A vendor to practise on, as an async context manager.
+
+    `home` keeps the truth file, made voices and music, and recordings. `character` is the vendor played; its portal and
+    its telephone are there, and so are the telephones of all other characters under their own numbers.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        clock: Clock,
+        *,
+        character: str = "everyday",
+        folders: tuple[Path, ...] = (CHARACTERS,),
+        account: Account | None = None,
+        switches: Switches | None = None,
+        port: int = 0,
+    ) -> None:
+        self.home, self.clock, self.character = home, clock, character
+        home.mkdir(parents=True, exist_ok=True)
+        self.truth = Truth(home / TRUTH_FILE)
+        self._folder = next((folder / character for folder in folders if (folder / character).is_dir()), None)
+        if self._folder is None:
+            names = sorted(path.name for folder in folders for path in folder.iterdir() if path.is_dir())
+            raise UserError(f'no practice character is called "{character}"', fix=f"use one of: {', '.join(names)}")
+        self._telephones = telephones(folders)
+        self.exchange = Exchange(home, clock, self._telephones, self.truth, account=account, switches=switches)
+        self._first_port = port
+        self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
+        self._portal: str | None = None
+        self._urls: dict[str, str] = {}
+
+    async def __aenter__(self) -> PracticeVendor:
+        await asyncio.to_thread(self.exchange.warm_up)
+        self._urls["exchange"] = await self._serve(rest_app(self.exchange), self._port(0))
+        self._urls["insights"] = await self._serve(insights_app(self.exchange), self._port(1))
+        if (app := self._portal_app()) is not None:
+            self._portal = await self._serve(app, self._port(2))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
+        await self.exchange.close()
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where everything is, once started."""
+        phone = next((number for number, (name, _) in self._telephones.items() if name == self.character), None)
+        caller = min(self.exchange.account.callers)
+        return Addresses(self._portal, self._urls["exchange"], self._urls["insights"], phone, caller)
+
+    def number_of(self, character: str) -> str:
+        """Return the telephone number of a character; KeyError if it has none."""
+        return {name: number for number, (name, _) in self._telephones.items()}[character]
+
+    def phone_of(self, character: str) -> Phone:
+        """Return the telephone of a character; KeyError if it has none."""
+        return dict(self._telephones.values())[character]
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment with which the product reaches this vendor instead of the real provider."""
+        return {
+            "HOLDPROOF_TWILIO_ACCOUNT_SID": self.exchange.account.sid,
+            "HOLDPROOF_TWILIO_AUTH_TOKEN": self.exchange.account.token,
+            "HOLDPROOF_TWILIO_BASE_URL": self._urls["exchange"],
+            "HOLDPROOF_TWILIO_INSIGHTS_BASE_URL": self._urls["insights"],
+        }
+
+    def _port(self, offset: int) -> int:
+        return self._first_port + offset if self._first_port else 0
+
+    def _portal_app(self) -> Any | None:
+        """Return the portal of the character, where it has one."""
+        assert self._folder is not None
+        if not (self._folder / "portal.yaml").exists() or find_spec("probes.practice.portal") is None:
+            return None
+        portal = import_module("probes.practice.portal")
+        return portal.portal_app(self.clock, self._folder, self.truth, secret=secrets.token_hex(16))
+
+    async def _serve(self, app: Any, port: int) -> str:
+        """Serve an application on a loopback port and return its address."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError as exc:
+            sock.close()
+            raise UserError(f"port {port} is taken", fix="choose another port, or 0 for any") from exc
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=2)
+        server = _Server(config)
+        task = asyncio.create_task(server.serve(sockets=[sock]))
+        while not server.started:
+            if task.done():
+                await task
+            await asyncio.sleep(0.01)
+        self._servers.append((server, task))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def serve(home: Path, clock: Clock, on_ready: Callable[[PracticeVendor], None], **options: Any) -> None:
+    """Run a practice vendor until the process is interrupted; `on_ready` is called once it can be reached."""
+
+    async def run() -> None:
+        async with PracticeVendor(home, clock, **options) as vendor:
+            on_ready(vendor)
+            await asyncio.Event().wait()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())
+
+
+@contextlib.contextmanager
+def in_background(home: Path, clock: Clock, **options: Any) -> Iterator[PracticeVendor]:
+    """Run a practice vendor in a thread of its own for the length of a block, so that the product is not held up by it.
+
+    Raises:
+        UserError, Unavailable: it could not be started.
+    """
+    started: queue.SimpleQueue[PracticeVendor | BaseException] = queue.SimpleQueue()
+    loop = asyncio.new_event_loop()
+    stopping = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            async with PracticeVendor(home, clock, **options) as vendor:
+                started.put(vendor)
+                await stopping.wait()
+        except BaseException as exc:
+            started.put(exc)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), name="practice vendor", daemon=True)
+    thread.start()
+    try:
+        first = started.get()
+        if isinstance(first, BaseException):
+            raise first
+        yield first
+    finally:
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join(timeout=10)
+        if not thread.is_alive():
+            loop.close()
