@@ -96,16 +96,17 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What an audit has used so far, and what goes on with one vendor: the safety gate judges caps on it.
+    """What an audit has used so far: reserved effects at their dearest and longest, settled ones at their true cost.
 
-    `calls_today` counts this vendor's calls within its day. `call_minutes` and `spent_minor` hold what is settled,
-    and for acts under way the longest and the dearest. `stopped` is the kill switch's reason.
+    `calls_today` counts this vendor's calls of its own day, `calls_live_for_vendor` those not over yet; `tickets` counts
+    everything written to vendors other than by telephone; `spent_minor` is in the currency of `limits.money`;
+    `stopped` is the kill switch's reason.
     """
 
-    calls: int
-    calls_today: int
-    call_minutes: float
-    spent_minor: float
-    tickets: int
-    calls_live_for_vendor: int
-    stopped: str | None
+    calls: int = 0
+    calls_today: int = 0
+    calls_live_for_vendor: int = 0
+    call_minutes: float = 0.0
+    spent_minor: float = 0.0
+    tickets: int = 0
+    stopped: str | None = None

@@ -19,6 +19,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType as NumberType
 
 from audit.calendar import BusinessCalendar
+from audit.model import Usage
 from audit.plan.model import Plan, Vendor
 from probes.clock import Clock
 from probes.errors import AuditError, BudgetReached, Refused
@@ -60,24 +61,6 @@ BUDGETS = frozenset({Rule.CALLS, Rule.CALLS_PER_DAY, Rule.CALL_MINUTES, Rule.MON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What the audit has used so far: reserved effects at their dearest and longest, settled ones at their true cost.
-
-    `calls_today` counts this vendor's calls of its own day (`vendor_day`), `calls_live_for_vendor` those not over yet;
-    `tickets` counts everything written to vendors other than by telephone; `spent_minor` is in the currency of
-    `limits.money`.
-    """
-
-    calls: int = 0
-    calls_today: int = 0
-    calls_live_for_vendor: int = 0
-    call_minutes: float = 0.0
-    spent_minor: float = 0.0
-    tickets: int = 0
-    stopped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether an act is allowed; if not, by which rule, why, and how the plan could be changed.
 
@@ -112,7 +95,7 @@ ALLOWED = Verdict(allowed=True)
 
 def judge(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage: Usage) -> Verdict:
     """Return whether `act` towards `vendor` is allowed now. `usage` does not hold the act itself."""
-    verdict = permitted(act, plan, vendor, now_utc, stopped=usage.stopped)
+    verdict = permitted(act, plan, vendor, now_utc, stopped=usage.stopped is not None)
     return verdict if not verdict.allowed else within_limits(act, plan, vendor, now_utc, usage)
 
 
@@ -304,7 +287,7 @@ class ContactGate:
             Refused: the rule that forbids it and how to change the plan.
         """
         usage, now_utc = self._usage(), self._clock.now_utc()
-        verdict = permitted(act, self._plan, self._vendor, now_utc, stopped=usage.stopped)
+        verdict = permitted(act, self._plan, self._vendor, now_utc, stopped=usage.stopped is not None)
         if verdict.allowed:
             cover = next((held for held in self._reserved if _covers(held, act)), None)
             if cover is None:

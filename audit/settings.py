@@ -296,6 +296,10 @@ class SecretStore:
             longest_first = sorted(self._reference_of, key=len, reverse=True)
             self._forms = re.compile("|".join(_bounded(form) for form in longest_first)) if longest_first else None
 
+    def known(self) -> tuple[str, ...]:
+        """Return every form of every secret revealed so far, for a last search through what leaves the house."""
+        return tuple(self._reference_of)
+
     def scrub(self, text: str) -> str:
         """Return `text` with every secret revealed so far replaced by its reference.
 

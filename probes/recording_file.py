@@ -13,7 +13,7 @@ BLOCK_S = 60.0
 _EMPTY_HELP = "record the call again, or fetch the recording again from the provider"
 
 
-class UnreadableRecording(ValueError):  # noqa: N818
+class UnreadableRecording(ValueError):
     """This file holds no sound that can be read; the message says what, where, and how to mend it."""
 
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.model import Usage
 from audit.plan.model import Money, Plan, Vendor
 from audit.plan.reader import read_plan
-from audit.safety import ContactGate, Rule, Usage, judge, judge_number, vendor_day
+from audit.safety import ContactGate, Rule, judge, judge_number, vendor_day
 from probes.clock import Clock
 from probes.duration import Duration
 from probes.errors import BudgetReached, Refused
@@ -55,7 +56,7 @@ def test_ordinary_acts_pass(act: Act) -> None:
 
 @pytest.mark.parametrize("act", [CALL, TICKET, LOOK])
 def test_nothing_passes_while_stopped(act: Act) -> None:
-    assert refused(act, usage=Usage(stopped=True)) == (
+    assert refused(act, usage=Usage(stopped="by hand")) == (
         Rule.STOPPED,
         "everything is stopped",
         "run: holdproof resume",
@@ -202,7 +203,8 @@ def test_limits_hold_whatever_was_used(calls: int, today: int, minutes: float, s
 
 
 def test_a_used_up_limit_and_a_forbidden_act_are_different_errors() -> None:
-    budget, forbidden = (judge(CALL, PLAN, ACME, MONDAY_NOON, usage) for usage in (Usage(calls=8), Usage(stopped=True)))
+    usages = Usage(calls=8), Usage(stopped="by hand")
+    budget, forbidden = (judge(CALL, PLAN, ACME, MONDAY_NOON, usage) for usage in usages)
     assert isinstance(budget.error(), BudgetReached)
     assert isinstance(forbidden.error(), Refused)
     assert str(budget.error()) == (
@@ -248,4 +250,4 @@ def test_a_reserved_ticket_passes_although_the_last_one_is_counted() -> None:
 
 def test_a_stop_reaches_a_reserved_act() -> None:
     with pytest.raises(Refused, match="stopped"):
-        gate(Usage(stopped=True), CALL).check(CALL)
+        gate(Usage(stopped="by hand"), CALL).check(CALL)

@@ -18,6 +18,7 @@ from audit.ledger.tables import AUDITS, CASES, EFFECTS, EVENTS, SWITCHES, migrat
 from audit.model import AuditRow, CaseRow, Effect, EffectState, Event, Usage
 from probes.clock import Clock
 from probes.errors import Unavailable, UserError
+from probes.events import Payload
 from probes.model import Sighting
 
 STOP = "stop"
@@ -51,8 +52,12 @@ class Ledger:
         self.url, self.recorded_now = url, recorded_now
         self._engine = _engine(url)
         self._readers = self._engine.execution_options(reading=True)
-        with _reported(url), self._engine.begin() as connection:
-            migrate(connection, url)
+        try:
+            with _reported(url), self._engine.begin() as connection:
+                migrate(connection, _without_password(url))
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @classmethod
     def in_folder(cls, home: Path) -> Ledger:
@@ -75,8 +80,13 @@ class Ledger:
 
     # --- audits and cases ---
 
-    def begin_audit(self, row: AuditRow, cases: Sequence[NewCase]) -> bool:
-        """Write a new audit with all its cases; false if it is there already (nothing is changed then)."""
+    def begin_audit(
+        self, row: AuditRow, cases: Sequence[NewCase], first: Sequence[tuple[str | None, Payload]] = ()
+    ) -> bool:
+        """Write a new audit with all its cases and first events; false (and nothing changed) if it is there already.
+
+        `first` gives each event with the case it belongs to; its moment is the audit's start.
+        """
         with _reported(self.url), self._engine.begin() as connection:
             try:
                 connection.execute(
@@ -117,6 +127,10 @@ class Ledger:
                         for case in cases
                     ],
                 )
+            writing = Writing(connection, row.audit, 0, FIRST, row.clock_factor, self.recorded_now)
+            for case, what in first:
+                writing.append([Sighting(what=what, at_utc=row.started_at_utc)], case=case)
+            writing.store_head()
         return True
 
     def audits(self) -> list[AuditRow]:
@@ -198,11 +212,7 @@ class Ledger:
             writing = Writing(connection, audit, head.head_seq, head.head_sha256, head.clock_factor, self.recorded_now)
             yield writing
             if writing.head_seq != head.head_seq:
-                connection.execute(
-                    update(AUDITS)
-                    .where(AUDITS.c.audit == audit)
-                    .values(head_seq=writing.head_seq, head_sha256=writing.head_sha256)
-                )
+                writing.store_head()
 
     def effects(self, audit: str, *, state: EffectState | None = None) -> list[Effect]:
         """Return the effects of an audit in the order in which they were reserved."""
@@ -211,6 +221,11 @@ class Ledger:
             query = query.where(EFFECTS.c.state == state.value)
         with _reported(self.url), self._readers.connect() as connection:
             return [_effect(row) for row in connection.execute(query)]
+
+    def usage(self, audit: str, vendor: str, day_start_utc: datetime) -> Usage:
+        """Return what an audit has used so far, of its calls to `vendor` those since the vendor's day began."""
+        with _reported(self.url), self._readers.connect() as connection:
+            return _usage(connection, audit, vendor, day_start_utc)
 
     # --- the kill switch ---
 
@@ -299,11 +314,24 @@ class Writing:
         )
         return None
 
-    def settle(self, key: str, state: EffectState, *, live: bool, cost_minor: float | None = None) -> None:
-        """Say what became of a reserved effect; `live`: it still goes on (a call under way)."""
+    def settle(
+        self,
+        key: str,
+        state: EffectState,
+        *,
+        live: bool,
+        cost_minor: float | None = None,
+        lasted_s: float | None = None,
+    ) -> None:
+        """Say what became of a reserved effect; `live`: it still goes on (a call under way).
+
+        Where the true cost and length are known they take the place of the dearest and the longest.
+        """
         values: dict[str, Any] = {"state": state.value, "live": int(live)}
         if cost_minor is not None:
             values["cost_minor"] = cost_minor
+        if lasted_s is not None:
+            values["longest_s"] = lasted_s
         self._connection.execute(update(EFFECTS).where(EFFECTS.c.key == key).values(**values))
 
     def withdraw(self, key: str) -> None:
@@ -314,35 +342,7 @@ class Writing:
 
     def usage(self, vendor: str, day_start_utc: datetime) -> Usage:
         """Return what has been used so far, within this transaction: the caps are judged on it."""
-        calls = (EFFECTS.c.audit == self._audit) & (EFFECTS.c.kind == "call")
-        spent = func.coalesce(func.sum(func.coalesce(EFFECTS.c.cost_minor, EFFECTS.c.dearest_minor)), 0.0)
-        count, seconds, minor = self._connection.execute(
-            select(func.count(), func.coalesce(func.sum(EFFECTS.c.longest_s), 0.0), spent).where(calls)
-        ).one()
-        day = moment_text(day_start_utc), moment_text(day_start_utc + timedelta(days=1))
-        today = self._connection.execute(
-            select(func.count()).where(
-                calls,
-                EFFECTS.c.vendor == vendor,
-                EFFECTS.c.reserved_at_utc >= day[0],
-                EFFECTS.c.reserved_at_utc < day[1],
-            )
-        ).scalar_one()
-        live = self._connection.execute(
-            select(func.count()).where(EFFECTS.c.kind == "call", EFFECTS.c.vendor == vendor, EFFECTS.c.live == 1)
-        ).scalar_one()
-        tickets = self._connection.execute(
-            select(func.count()).where(EFFECTS.c.audit == self._audit, EFFECTS.c.kind == "open")
-        ).scalar_one()
-        return Usage(
-            calls=count,
-            calls_today=today,
-            call_minutes=seconds / 60.0,
-            spent_minor=minor,
-            tickets=tickets,
-            calls_live_for_vendor=live,
-            stopped=_stopped(self._connection),
-        )
+        return _usage(self._connection, self._audit, vendor, day_start_utc)
 
     def save_case(self, row: CaseRow, *, tick: int) -> None:
         """Store where a case stands. `row.ticks_done` is `tick` while that tick goes on and one more when it is over.
@@ -367,6 +367,14 @@ class Writing:
         )
         if done.rowcount != 1:
             raise Overtaken(f"{row.case}: tick {tick} is done already")
+
+    def store_head(self) -> None:
+        """Store where the chain ends."""
+        self._connection.execute(
+            update(AUDITS)
+            .where(AUDITS.c.audit == self._audit)
+            .values(head_seq=self.head_seq, head_sha256=self.head_sha256)
+        )
 
     def end_audit(self, at_utc: datetime) -> bool:
         """Mark the audit as ended; false if it was already."""
@@ -429,6 +437,38 @@ def _reported(url: str) -> Iterator[None]:
 def _without_password(url: str) -> str:
     head, at, tail = url.rpartition("@")
     return f"{head.split('://')[0]}://…{at}{tail}" if at else url
+
+
+def _usage(connection: Connection, audit: str, vendor: str, day_start_utc: datetime) -> Usage:
+    calls = (EFFECTS.c.audit == audit) & (EFFECTS.c.kind == "call")
+    spent = func.coalesce(func.sum(func.coalesce(EFFECTS.c.cost_minor, EFFECTS.c.dearest_minor)), 0.0)
+    count, seconds, minor = connection.execute(
+        select(func.count(), func.coalesce(func.sum(EFFECTS.c.longest_s), 0.0), spent).where(calls)
+    ).one()
+    day = moment_text(day_start_utc), moment_text(day_start_utc + timedelta(days=1))
+    today = connection.execute(
+        select(func.count()).where(
+            calls,
+            EFFECTS.c.vendor == vendor,
+            EFFECTS.c.reserved_at_utc >= day[0],
+            EFFECTS.c.reserved_at_utc < day[1],
+        )
+    ).scalar_one()
+    live = connection.execute(
+        select(func.count()).where(EFFECTS.c.kind == "call", EFFECTS.c.vendor == vendor, EFFECTS.c.live == 1)
+    ).scalar_one()
+    tickets = connection.execute(
+        select(func.count()).where(EFFECTS.c.audit == audit, EFFECTS.c.kind != "call")
+    ).scalar_one()
+    return Usage(
+        calls=count,
+        calls_today=today,
+        call_minutes=seconds / 60.0,
+        spent_minor=minor,
+        tickets=tickets,
+        calls_live_for_vendor=live,
+        stopped=_stopped(connection),
+    )
 
 
 def _stopped(connection: Connection) -> str | None:

@@ -8,7 +8,7 @@ RATE_HZ = 8000
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4000, 192_000
 
 
-class UnusableAudio(ValueError):  # noqa: N818
+class UnusableAudio(ValueError):
     """There is nothing in these samples that could be listened to; the message says what and how to mend it."""
 
 

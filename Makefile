@@ -1,0 +1,38 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both install what they need.
+PY := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test quick lint bench lock install-run install-test clean
+
+demo: install-run
+	$(PY) -m audit.cli demo --dir .demo
+
+test: install-test lint
+	$(PY) -m pytest tests -n 2 --dist loadgroup --durations 15
+
+quick: install-test
+	$(PY) -m pytest tests -m "not slow" -n 2
+
+lint: install-test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: install-test
+	$(PY) -m bench
+
+install-run:
+	@bash .ci/install run
+
+install-test:
+	@bash .ci/install test
+
+lock: ## Write the locked requirements anew from pyproject.toml
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra postgresql --group build pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra postgresql --group build --group dev pyproject.toml -c requirements/run.txt -o requirements/test.txt
+
+clean:
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,34 @@
+"""Where a case stands between two ticks: the engine's own stored state, JSON in the case's row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from probes.events import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """A contact that has begun and is not over. `handle` null: begun, and its answer has not been stored yet."""
+
+    contact: str
+    channel: str
+    action: Action
+    effect_key: str
+    started_at_utc: datetime
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """`handles` maps a channel to its ticket's stored handle (JSON); `attempt` counts tries of the present step."""
+
+    contacts: int = 0
+    attempt: int = 1
+    errors: int = 0
+    looks: int = 0
+    waiting_since_utc: datetime | None = None
+    handles: Mapping[str, str] = field(default_factory=dict)
+    under_way: UnderWay | None = None

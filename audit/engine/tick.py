@@ -1,0 +1,217 @@
+"""What a case does next: one tick reads where it stands, does at most one contact, and says when to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit.analysis.state import CaseState, case_state
+from audit.engine.contact import MOST_ERRORS, Contacts, Outcome, Setting, Standing
+from audit.engine.cursor import Cursor
+from audit.engine.flow import Next
+from audit.ledger.codec import from_json
+from audit.ledger.store import Overtaken
+from audit.plan.cases import PlannedCase, spec_for, verb_of
+from audit.plan.model import Step, Wait
+from probes.errors import Side
+from probes.events import Action, CaseClosed, CaseOutcome, ContactOutcome, Payload, WaitEnded
+from probes.model import Sighting, Spec
+from probes.registry import load
+
+# A pause shorter than this (real seconds) is slept through within a tick: practice time makes most pauses short.
+INLINE_REAL_S = 1.5
+TICK_AT_MOST_REAL_S = 30.0
+MOST_ATTEMPTS = 3
+RETRY_S = 900.0
+
+
+class Ticker:
+    """Moves the cases of one audit."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    async def take(self, case: str, tick: int) -> Next:
+        """Run a tick, and those that follow within a moment."""
+        started_s = time.monotonic()
+        while True:
+            following = await self._one(case, tick)
+            if following.delay_s is None or following.delay_s > INLINE_REAL_S:
+                return following
+            if time.monotonic() - started_s > TICK_AT_MOST_REAL_S:
+                return following
+            await asyncio.sleep(following.delay_s)
+            tick = following.tick
+
+    async def _one(self, case: str, tick: int) -> Next:
+        ledger, clock = self.setting.ledger, self.setting.clock
+        row = ledger.case(self.setting.audit.audit, case)
+        if row.state == "closed":
+            return Next(row.ticks_done, None)
+        if ledger.stopped() is not None:
+            return Next(tick, None)  # whoever resumes finds this case without a waiting tick and starts it again
+        if row.ticks_done != tick:
+            return Next(row.ticks_done, self._until(row.next_at_utc))
+        try:
+            return await CaseTick(self.setting, Standing(row, from_json(Cursor, row.cursor)), tick).run()
+        except Overtaken:
+            row = ledger.case(row.audit, case)
+            return Next(row.ticks_done, None if row.state == "closed" else clock.real_delay_s(60.0))
+
+    def _until(self, at_utc: datetime | None) -> float:
+        clock = self.setting.clock
+        if at_utc is None:
+            return 0.0
+        return max(0.0, clock.real_delay_s((at_utc - clock.now_utc()).total_seconds()))
+
+
+class CaseTick:
+    """One tick of one case."""
+
+    def __init__(self, setting: Setting, standing: Standing, tick: int) -> None:
+        self.setting, self.standing, self.tick = setting, standing, tick
+        self.scenario = setting.plan.scenario(standing.row.scenario)
+        self.contacts = Contacts(setting, tick)
+
+    async def run(self) -> Next:
+        """Do what is due."""
+        if self.standing.cursor.under_way is not None:
+            spec = self._spec(self.scenario.steps[self.standing.row.step])
+            return self._after_act(await self.contacts.go_on(self.standing, spec))
+        if self.setting.clock.now_utc() >= self._audit_ends_utc():
+            return self._close(CaseOutcome.AUDIT_ENDED, "the plan's longest time for the audit is over")
+        state = self._state()
+        while self.standing.row.step < len(self.scenario.steps):
+            step = self.scenario.steps[self.standing.row.step]
+            if step.when is None or state.meets(step.when):
+                return await self._do(step, state)
+            self._step_on()
+        if state.resolved:
+            return self._close(CaseOutcome.RESOLVED, "the vendor says it is solved")
+        return self._close(CaseOutcome.GIVEN_UP, "the scenario's steps are used up and the problem is not solved")
+
+    async def _do(self, step: Step, state: CaseState) -> Next:
+        if step.wait is not None:
+            return await self._wait(step.wait, state)
+        if step.look is not None:
+            if step.look in self.standing.cursor.handles:
+                self._keep(await self.contacts.look(self.standing, step.look))
+            self._step_on()
+            return self._rest(0.0)
+        return self._after_act(await self.contacts.act(self.standing, self._spec(step), self._channel(step)))
+
+    # --- waiting and looking ---
+
+    async def _wait(self, wait: Wait, state: CaseState) -> Next:
+        clock, cursor = self.setting.clock, self.standing.cursor
+        since = cursor.waiting_since_utc
+        if since is None:
+            since = clock.now_utc()
+            self.standing = self.standing.with_cursor(waiting_since_utc=since, looks=0)
+        elif (clock.now_utc() - since).total_seconds() < wait.at_most.s or cursor.looks == 0:
+            for channel in sorted(cursor.handles):
+                if not _looks(self.setting, self.standing, channel):
+                    continue
+                outcome = await self.contacts.look(self.standing, channel)
+                self._keep(outcome)
+                if outcome.standing.cursor.errors >= MOST_ERRORS:
+                    return self._close(CaseOutcome.OURS, "looking at the ticket failed on our side again and again")
+            state = self._state()
+        elapsed_s = (clock.now_utc() - since).total_seconds()
+        met = wait.until is not None and state.meets(wait.until)
+        if met or elapsed_s >= wait.at_most.s:
+            until = wait.until.value if wait.until is not None else "time"
+            self._step_on()
+            return self._rest(0.0, WaitEnded(until, met or wait.until is None, elapsed_s))
+        interval_s = wait.look_every.s if wait.look_every is not None else look_interval_s(elapsed_s)
+        return self._rest(min(interval_s, wait.at_most.s - elapsed_s))
+
+    # --- acting ---
+
+    def _after_act(self, outcome: Outcome) -> Next:
+        self._keep(outcome)
+        if not outcome.over:
+            return self._rest(outcome.again_s)
+        step = self.scenario.steps[self.standing.row.step]
+        failure = outcome.seen.failure
+        if outcome.seen.outcome in (ContactOutcome.FAILED, ContactOutcome.NOT_RUN, ContactOutcome.UNKNOWN):
+            ours = failure is not None and failure.side is Side.OURS
+            again = outcome.seen.outcome is ContactOutcome.FAILED and (
+                not ours or (failure is not None and failure.kind.value == "interrupted")
+            )
+            if again and self.standing.cursor.attempt < MOST_ATTEMPTS:
+                attempt = self.standing.cursor.attempt
+                self.standing = self.standing.with_cursor(attempt=attempt + 1)
+                return self._rest(RETRY_S * attempt)
+            if step.open is not None and ours:
+                text = failure.text if failure is not None else "it is not known why"
+                return self._close(CaseOutcome.OURS, f"the ticket could not be opened from our side: {text}")
+        self._step_on()
+        return self._rest(0.0)
+
+    # --- bookkeeping ---
+
+    def _spec(self, step: Step) -> Spec:
+        row, channel = self.standing.row, self._channel(step)
+        handle: Any = None
+        stored = self.standing.cursor.handles.get(channel)
+        if stored is not None:
+            kind = self.setting.plan.vendor(row.vendor).channels[channel].kind
+            handle = from_json(load(kind).Handle, stored)
+        planned = PlannedCase(
+            vendor=row.vendor, persona=row.persona, scenario=row.scenario, sample=row.sample, case_id=row.case
+        )
+        return spec_for(self.setting.plan, planned, step, row.audit, handle)
+
+    def _channel(self, step: Step) -> str:
+        verb = verb_of(step)
+        if verb is None:
+            raise ValueError(f"step {self.standing.row.step} of {self.scenario.id} has no channel")
+        return verb.channel
+
+    def _state(self) -> CaseState:
+        return case_state(self.setting.ledger.events(self.standing.row.audit, case=self.standing.row.case))
+
+    def _audit_ends_utc(self) -> datetime:
+        return self.setting.audit.started_at_utc + timedelta(seconds=self.setting.plan.limits.audit_at_most.s)
+
+    def _keep(self, outcome: Outcome) -> None:
+        self.standing = outcome.standing
+
+    def _step_on(self) -> None:
+        row = replace(self.standing.row, step=self.standing.row.step + 1)
+        self.standing = replace(self.standing, row=row).with_cursor(attempt=1, errors=0, waiting_since_utc=None)
+
+    def _rest(self, audit_s: float, *whats: Payload) -> Next:
+        """End the tick; go on in `audit_s` seconds of audit time, at the audit's end at the latest."""
+        clock = self.setting.clock
+        now = clock.now_utc()
+        next_at = min(now + timedelta(seconds=audit_s), max(now, self._audit_ends_utc()))
+        with self.setting.ledger.writing(self.standing.row.audit) as writing:
+            writing.append([Sighting(what=what, at_utc=now) for what in whats], case=self.standing.row.case)
+            row = self.standing.save(writing, tick=self.tick, done=True, next_at_utc=next_at)
+        return Next(row.ticks_done, clock.real_delay_s((next_at - now).total_seconds()))
+
+    def _close(self, outcome: CaseOutcome, reason: str) -> Next:
+        since = self.standing.cursor.waiting_since_utc
+        whats: list[Payload] = []
+        if since is not None:
+            wait = self.scenario.steps[self.standing.row.step].wait
+            until = wait.until.value if wait is not None and wait.until is not None else "time"
+            whats.append(WaitEnded(until, False, (self.setting.clock.now_utc() - since).total_seconds()))
+        self.standing = replace(self.standing, row=replace(self.standing.row, state="closed"))
+        self._rest(0.0, *whats, CaseClosed(outcome, reason))
+        return Next(self.tick + 1, None)
+
+
+def look_interval_s(elapsed_s: float) -> float:
+    """Return how long to wait before the next look: often at first, then rarer; from 5 minutes to an hour."""
+    return min(3600.0, max(300.0, elapsed_s / 10.0))
+
+
+def _looks(setting: Setting, standing: Standing, channel: str) -> bool:
+    kind = setting.plan.vendor(standing.row.vendor).channels[channel].kind
+    return Action.LOOK in load(kind).ACTIONS
