@@ -1,0 +1,68 @@
+"""What was planned, done, failed on our side and left out: counted explicitly, and printed beside every n."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audit.analysis.facts import Case
+from audit.analysis.measures.spec import Per, evidence_number
+from audit.analysis.model import Accounting
+from audit.plan.model import Plan
+from probes.events import Action, CarrierCharged, CaseOutcome
+
+
+def planned_cases(plan: Plan) -> dict[str, int]:
+    """Return how many cases the plan asks for, per vendor."""
+    wanted = {vendor.id: 0 for vendor in plan.vendors}
+    for sample in plan.samples:
+        personas = len(sample.personas) or len(plan.personas)
+        for vendor in sample.vendors or tuple(wanted):
+            if vendor in wanted:
+                wanted[vendor] += sample.n * personas
+    return wanted
+
+
+def account(vendor: str, cases: Sequence[Case], planned: int) -> Accounting:
+    """Count a vendor's cases and contacts."""
+    contacts = [contact for case in cases for contact in case.contacts.values()]
+    calls = [c for c in contacts if c.action is Action.CALL and c.was_run and not c.is_ours]
+    lengths = [c.length_s() for c in calls]
+    charges = [c.charged.what for c in contacts if c.charged is not None]
+    costs = [charge for charge in charges if isinstance(charge, CarrierCharged)]
+    currencies = {cost.currency for cost in costs}
+    return Accounting(
+        vendor=vendor,
+        cases_planned=max(planned, len(cases)),
+        cases=len(cases),
+        cases_closed=sum(case.closed is not None for case in cases),
+        cases_censored=sum(
+            case.outcome not in (CaseOutcome.RESOLVED, CaseOutcome.OURS) and case.resolved() is None for case in cases
+        ),
+        cases_ours=sum(case.outcome is CaseOutcome.OURS for case in cases),
+        contacts=len(contacts),
+        contacts_ours=sum(c.is_ours for c in contacts),
+        contacts_not_run=sum(not c.was_run for c in contacts),
+        refused=sum(len(case.refused) for case in cases),
+        retries=sum(c.attempt > 1 for c in contacts),
+        calls=len(calls),
+        call_minutes=sum(s for s in lengths if s is not None) / 60,
+        cost_minor=sum(cost.cost_minor for cost in costs) if len(currencies) == 1 else None,
+        currency=next(iter(currencies)) if len(currencies) == 1 else None,
+    )
+
+
+def left_out(per: Per, cases: Sequence[Case], accounting: Accounting) -> tuple[int, int]:
+    """Return what stands outside n for a measure: how many failed on our side, and how many were not run."""
+    if per in (Per.CALL, Per.HOLD):
+        wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.CALL]
+        return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted)
+    if per is Per.TICKET:
+        wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.OPEN]
+        not_opened = accounting.cases_planned - accounting.cases
+        return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted) + not_opened
+    return accounting.cases_ours, accounting.cases_planned - accounting.cases
+
+
+def our_evidence(cases: Sequence[Case]) -> tuple[str, ...]:
+    """Return the evidence numbers of the contacts that failed on our side."""
+    return tuple(evidence_number(c.ended or c.started) for case in cases for c in case.contacts.values() if c.is_ours)

@@ -1,0 +1,124 @@
+"""Whole cases: contacts, repetitions, new tickets, restarts, hand-offs, and what the customer put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from audit.analysis.facts import Case, Contact
+from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
+from audit.analysis.model import MeasureKind, Observed, Origin
+from audit.analysis.phrases import quote
+from audit.analysis.reading import CueKind
+from audit.model import Event
+from probes.events import Action, Judged
+
+LOOK_MINUTES = 2.0
+WRITE_MINUTES = 10.0
+"""What a look at a ticket and the writing of a ticket or reply take a customer; printed on the method page."""
+
+
+def judged(case: Case, question: str) -> list[Event]:
+    """Return the answers that persons gave to a question about this case."""
+    return [e for e in case.judged if isinstance(e.what, Judged) and e.what.question == question]
+
+
+def _turns(case: Case) -> list[Contact]:
+    """Return the contacts in which the customer turned to the vendor (looks are not)."""
+    return [
+        c
+        for c in case.contacts.values()
+        if c.was_run and not c.is_ours and c.action in (Action.OPEN, Action.REPLY, Action.CALL)
+    ]
+
+
+def _contacts(case: Case) -> Iterable[Observed]:
+    turns = _turns(case)
+    if turns:
+        yield observed(case, float(len(turns)), case.opened.at_utc, *(c.started for c in turns))
+
+
+def _asked_for(cue: CueKind, question: str) -> tuple[MeasureSpec, ...]:
+    """Return the measure that counts, per case, how often the vendor asked for something that starts the case anew."""
+
+    def observe(case: Case) -> Iterable[Observed]:
+        answers = judged(case, question)
+        said = [e for e in answers if isinstance(e.what, Judged) and e.what.value == "yes"]
+        if answers:
+            keys = {(e.contact, e.what.message_key, e.what.t_s) for e in said if isinstance(e.what, Judged)}
+            quotes = [e.what.quote for e in said if isinstance(e.what, Judged) and e.what.quote]
+            detail = quote(quotes[0]) if quotes else ""
+            at = said[0].at_utc if said else answers[0].at_utc
+            events = said or answers
+            yield observed(case, float(len(keys)), at, *events, origin=Origin.PERSON, detail=detail)
+            return
+        found = [(m, c) for m in case.messages if not m.sent for c in m.reading.cues if c.kind is cue]
+        if found:
+            first = found[0][0]
+            yield observed(
+                case, float(len(found)), first.at_utc, *(m.event for m, _ in found),
+                origin=Origin.MACHINE, detail=quote(found[0][1].quote),
+            )  # fmt: skip
+        elif case.answers:
+            yield observed(case, 0.0, case.answers[0].at_utc, *(m.event for m in case.answers), origin=Origin.MACHINE)
+
+    name = {CueKind.NEW_TICKET: "new tickets asked for", CueKind.RESTART: "restarts asked for"}[cue]
+    measure = f"{question}_per_case"
+    return (MeasureSpec(measure, name, "times", MeasureKind.QUANTITY, Per.CASE, 7, Good.LOW, observe),)
+
+
+def _hand_offs(case: Case) -> Iterable[Observed]:
+    if case.first_submission is not None or case.calls:
+        yield observed(case, float(len(case.hand_offs)), case.opened.at_utc, *(case.hand_offs or [case.opened]))
+
+
+def _solved_at_first_contact(case: Case) -> Iterable[Observed]:
+    """Of the cases that could be solved and were watched to an end: 1 if solved after a single turn to the vendor."""
+    if not case.solvable or case.closed is None:
+        return
+    done, turns = case.resolved(), _turns(case)
+    if not turns:
+        return
+    solved = done is not None and not any(c.started.at_utc > turns[0].started.at_utc for c in turns)
+    if done is None and case.watched_until is None:
+        return
+    yield observed(
+        case, 1.0 if solved else 0.0, case.opened.at_utc, *(c.started for c in turns), *([done] if done else [])
+    )
+
+
+def _effort(case: Case) -> Iterable[Observed]:
+    """Minutes that the customer spends: writing and looking at fixed rates, calls as long as they lasted."""
+    minutes, events = 0.0, []
+    for contact in case.contacts.values():
+        if not contact.was_run or contact.is_ours:
+            continue
+        if contact.action is Action.CALL:
+            length_s = contact.length_s()
+            if length_s is None:
+                continue
+            minutes += length_s / 60
+            events.append(contact.call_ended or contact.started)
+        elif contact.action in (Action.OPEN, Action.REPLY):
+            minutes += WRITE_MINUTES
+            events.append(contact.started)
+    news = {m.contact for m in case.messages if not m.sent and m.from_vendor}
+    minutes += LOOK_MINUTES * len(news)
+    if events:
+        yield observed(case, minutes, case.opened.at_utc, *events)
+
+
+_QUANTITY, _SHARE = MeasureKind.QUANTITY, MeasureKind.SHARE
+
+MEASURES = (
+    MeasureSpec(
+        "contacts_per_case", "contacts that the case took", "contacts", _QUANTITY, Per.CASE, 7, Good.LOW, _contacts,
+    ),
+    *_asked_for(CueKind.NEW_TICKET, "new_ticket"),
+    *_asked_for(CueKind.RESTART, "restart"),
+    MeasureSpec("hand_offs_per_case", "hand-offs", "times", _QUANTITY, Per.CASE, 7, Good.LOW, _hand_offs),
+    MeasureSpec(
+        "solved_at_first_contact", "solved at first contact", "ratio", _SHARE, Per.CASE, 7, Good.HIGH,
+        _solved_at_first_contact,
+    ),
+    MeasureSpec("customer_effort_min", "customer's effort", "min", _QUANTITY, Per.CASE, None, Good.LOW, _effort),
+)  # fmt: skip

@@ -1,0 +1,13 @@
+"""Every measure that there is: a new one is a function in its file and a line here."""
+
+from __future__ import annotations
+
+from audit.analysis.measures import cases, tickets
+from audit.analysis.measures.spec import MeasureSpec
+
+MEASURES: tuple[MeasureSpec, ...] = (
+    *tickets.MEASURES,
+    *cases.MEASURES,
+)
+
+BY_ID: dict[str, MeasureSpec] = {spec.id: spec for spec in MEASURES}

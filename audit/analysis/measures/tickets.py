@@ -1,0 +1,201 @@
+"""Tickets and mail: receipt, first person's answer, silences, resolution, what came after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from audit.analysis.facts import Case, Message
+from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
+from audit.analysis.model import MeasureKind, Observed
+from audit.analysis.reading import MessageKind
+from audit.model import Event
+from probes.events import StatusSeen, TicketState
+
+
+def _until_message(wanted: Callable[[Message], bool]) -> Callable[[Case], Iterable[Observed]]:
+    """Return the wait from each ticket to the first message of a sort; censored where none came while we watched."""
+
+    def observe(case: Case) -> Iterable[Observed]:
+        for contact in case.submissions:
+            assert contact.submitted is not None
+            asked = contact.submitted
+            found = next((m for m in case.messages if not m.sent and m.at_utc >= asked.at_utc and wanted(m)), None)
+            if found is not None:
+                value = (found.at_utc - asked.at_utc).total_seconds()
+                earliest = max(0.0, ((found.absent_at_utc or asked.at_utc) - asked.at_utc).total_seconds())
+                yield observed(
+                    case,
+                    value,
+                    found.at_utc,
+                    asked,
+                    found.event,
+                    contact=contact.id,
+                    channel=contact.channel,
+                    earliest=earliest,
+                )
+            elif case.watched_until is not None and case.watched_until > asked.at_utc:
+                waited = (case.watched_until - asked.at_utc).total_seconds()
+                yield observed(
+                    case,
+                    waited,
+                    case.watched_until,
+                    asked,
+                    *last_looks(case, asked.at_utc),
+                    censored=True,
+                    contact=contact.id,
+                    channel=contact.channel,
+                )
+
+    return observe
+
+
+def last_looks(case: Case, after_utc: datetime) -> list[Event]:
+    """Return the end of the last look (or our last wait's end) after a moment: the proof that nothing had come."""
+    ends = [c.ended for c in case.contacts.values() if c.ended is not None and c.ended.at_utc == case.watched_until]
+    waits = [w for w in case.waits if w.at_utc > after_utc][-1:]
+    return ends[-1:] or waits
+
+
+def _touches(case: Case) -> list[Event]:
+    """Return the moments at which the vendor showed signs of work: messages and status changes, receipts left out."""
+    events = [m.event for m in case.messages if m.from_vendor and m.reading.kind is not MessageKind.RECEIPT]
+    for event in case.statuses:
+        assert isinstance(event.what, StatusSeen)
+        if event.what.previous_text is not None:
+            events.append(event)
+    return sorted(events, key=lambda e: e.at_utc)
+
+
+def _longest_silence(case: Case) -> Iterable[Observed]:
+    asked, until = case.first_submission, case.watched_until
+    if asked is None or until is None or until <= asked.at_utc:
+        return
+    done = case.resolved()
+    end = done.at_utc if done is not None else until
+    before, longest, pair, censored = asked, -1.0, (asked, asked), False
+    for event in _touches(case):
+        if not asked.at_utc <= event.at_utc <= end:
+            continue
+        gap = (event.at_utc - before.at_utc).total_seconds()
+        if gap > longest:
+            longest, pair, censored = gap, (before, event), False
+        before = event
+    if done is None and (gap := (end - before.at_utc).total_seconds()) > longest:
+        longest, pair, censored = gap, (before, *last_looks(case, before.at_utc)), True  # type: ignore[assignment]
+    if longest >= 0:
+        yield observed(case, longest, end, *pair, censored=censored)
+
+
+def _updates_per_day(case: Case) -> Iterable[Observed]:
+    asked, until = case.first_submission, case.watched_until
+    if asked is None or until is None:
+        return
+    done = case.resolved()
+    end = done.at_utc if done is not None else until
+    open_s = (end - asked.at_utc).total_seconds()
+    if open_s < 86400:
+        return  # a share of a day says nothing about updates per day
+    updates = [e for e in _touches(case) if asked.at_utc <= e.at_utc <= end]
+    yield observed(case, len(updates) / (open_s / 86400), end, asked, *updates)
+
+
+def _unprompted(case: Case) -> Iterable[Observed]:
+    """Each message of a person: 1 if we had not turned to the vendor since its last one."""
+    asked_since = False
+    answered = False
+    for message in case.messages:
+        if message.sent:
+            asked_since = True
+        elif message.is_answer:
+            if answered:
+                yield observed(case, 0.0 if asked_since else 1.0, message.at_utc, message.event)
+            answered, asked_since = True, False
+
+
+def _resolution(case: Case) -> Iterable[Observed]:
+    asked = case.first_submission
+    if asked is None:
+        return
+    done = case.resolved()
+    if done is not None and done.at_utc >= asked.at_utc:
+        assert isinstance(done.what, StatusSeen)
+        earliest = max(0.0, ((done.what.absent_at_utc or asked.at_utc) - asked.at_utc).total_seconds())
+        yield observed(case, (done.at_utc - asked.at_utc).total_seconds(), done.at_utc, asked, done, earliest=earliest)
+    elif case.watched_until is not None and case.watched_until > asked.at_utc:
+        waited = (case.watched_until - asked.at_utc).total_seconds()
+        yield observed(case, waited, case.watched_until, asked, *last_looks(case, asked.at_utc), censored=True)
+
+
+def _closed_without_answer(case: Case) -> Iterable[Observed]:
+    if case.first_submission is None:
+        return
+    for event in case.statuses:
+        assert isinstance(event.what, StatusSeen)
+        if event.what.state in (TicketState.CLOSED, TicketState.RESOLVED):
+            answered = any(m.at_utc <= event.at_utc for m in case.answers)
+            yield observed(case, 0.0 if answered else 1.0, event.at_utc, event)
+            return
+
+
+def _false_resolved(case: Case) -> Iterable[Observed]:
+    """Of the cases called resolved: 1 if the case was opened again afterwards."""
+    over: Event | None = None
+    for event in case.statuses:
+        assert isinstance(event.what, StatusSeen)
+        if event.what.state in (TicketState.RESOLVED, TicketState.CLOSED):
+            over = over or event
+        elif over is not None and event.what.state is not TicketState.UNKNOWN:
+            yield observed(case, 1.0, event.at_utc, over, event)
+            return
+    if over is not None:
+        yield observed(case, 0.0, over.at_utc, over)
+
+
+def _follow_up(case: Case) -> Iterable[Observed]:
+    """Of the resolved cases watched for two days longer: 1 if a person wrote again without being asked."""
+    done = case.resolved()
+    if done is None or case.watched_until is None:
+        return
+    after = [m for m in case.messages if m.at_utc > done.at_utc]
+    unasked = next((m for m in after if m.is_answer and not any(s.sent and s.at_utc < m.at_utc for s in after)), None)
+    if unasked is not None:
+        yield observed(case, 1.0, unasked.at_utc, done, unasked.event)
+    elif (case.watched_until - done.at_utc).total_seconds() >= 2 * 86400:
+        yield observed(case, 0.0, done.at_utc, done, *last_looks(case, done.at_utc))
+
+
+_DURATION, _SHARE, _QUANTITY = MeasureKind.DURATION, MeasureKind.SHARE, MeasureKind.QUANTITY
+
+MEASURES = (
+    MeasureSpec(
+        "receipt_s", "time to a receipt", "s", _DURATION, Per.TICKET, None, Good.LOW,
+        _until_message(lambda m: m.from_vendor),
+    ),
+    MeasureSpec(
+        "first_human_response_s", "time to the first answer by a person", "s", _DURATION, Per.TICKET, 3, Good.LOW,
+        _until_message(lambda m: m.is_answer),
+    ),
+    MeasureSpec(
+        "longest_silence_s", "longest silence of a case", "s", _DURATION, Per.CASE, 5, Good.LOW, _longest_silence,
+    ),
+    MeasureSpec(
+        "updates_per_day", "updates per open day", "per day", _QUANTITY, Per.CASE, 5, Good.HIGH, _updates_per_day,
+    ),
+    MeasureSpec(
+        "unprompted_updates", "updates that came without asking", "ratio", _SHARE, Per.CASE, 5, Good.HIGH, _unprompted,
+    ),
+    MeasureSpec(
+        "resolution_s", "time to resolution", "s", _DURATION, Per.CASE, 7, Good.LOW, _resolution,
+    ),
+    MeasureSpec(
+        "closed_without_answer", "tickets closed without an answer", "ratio", _SHARE, Per.TICKET, 7, Good.LOW,
+        _closed_without_answer,
+    ),
+    MeasureSpec(
+        "false_resolved", "“resolved” that was not", "ratio", _SHARE, Per.CASE, 7, Good.LOW, _false_resolved,
+    ),
+    MeasureSpec(
+        "follow_up", "cases followed up after the solution", "ratio", _SHARE, Per.CASE, 8, Good.HIGH, _follow_up,
+    ),
+)  # fmt: skip

@@ -1,0 +1,362 @@
+"""The promise ledger: what was promised, in public, by contract or in a contact, and what became of it.
+
+A promise is kept only if what was promised was seen in time, late or broken only if it surely was not. Between two
+looks the vendor's own statement of the time decides in its favour or against it; without one, the outcome is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from audit.analysis import phrases
+from audit.analysis.facts import Case, Contact, Message
+from audit.analysis.measures.cases import judged
+from audit.analysis.measures.spec import evidence_number
+from audit.analysis.model import PromiseOutcome, PromiseRecord
+from audit.calendar import BusinessCalendar
+from audit.model import Event
+from audit.plan.model import Plan, Promise, PromiseClock, PromisedWhat
+from probes.events import Judged, PromiseSaid, StatusSeen
+
+_DONE = {
+    PromisedWhat.RECEIPT: "a receipt",
+    PromisedWhat.FIRST_HUMAN_RESPONSE: "a person's answer",
+    PromisedWhat.UPDATE: "the next update",
+    PromisedWhat.RESOLUTION: "the solution",
+    PromisedWhat.CALL_ANSWERED: "the answer of the line",
+    PromisedWhat.HUMAN_ON_CALL: "a person on the line",
+    PromisedWhat.CALLBACK: "the call back",
+}
+_FROM_CALLS = {PromisedWhat.CALL_ANSWERED, PromisedWhat.HUMAN_ON_CALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """The moment at which what was promised came, its proof, and the last moment at which it surely had not."""
+
+    at_utc: datetime
+    absent_at_utc: datetime
+    claimed_at_utc: datetime | None
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One occasion on which a promise was to be kept. `sure_until` is how far we watched."""
+
+    id: str
+    what: str
+    text: str
+    kind: str
+    source: str
+    made_at_utc: datetime
+    due_at_utc: datetime | None
+    counted: str
+    came: Came | None
+    sure_until: datetime | None
+    proof: tuple[Event, ...]
+    withdrawn: Event | None = None
+    missing: str = ""
+
+
+def promise_records(case: Case, plan: Plan, calendar: BusinessCalendar | None) -> list[PromiseRecord]:
+    """Return every promise that applied in a case with its outcome, in order of their due moments.
+
+    Args:
+        case: as read from the events.
+        plan: with the vendor's published and contractual promises.
+        calendar: the vendor's business time; None where it is not known, then promises on it stay open.
+    """
+    vendor = next((v for v in plan.vendors if v.id == case.vendor), None)
+    dues: list[Due] = []
+    if vendor is not None:
+        for promise in vendor.promises:
+            dues.extend(_Published(promise, case, calendar).occasions())
+    for event in case.promises:
+        assert isinstance(event.what, PromiseSaid)
+        dues.append(_said(event, event.what, case))
+    zone = vendor.time_zone if vendor else "UTC"
+    records = [_record(due, case, zone) for due in dues]
+    return sorted(records, key=lambda r: (r.due_at_utc is None, r.due_at_utc or case.opened.at_utc, r.id))
+
+
+# --- occasions ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """The occasions that one published or contractual promise has in one case."""
+
+    promise: Promise
+    case: Case
+    calendar: BusinessCalendar | None
+
+    def occasions(self) -> Iterable[Due]:
+        if self.promise.what in _FROM_CALLS:
+            for number, call in enumerate(self._applying(self.case.calls), start=1):
+                yield self._call(call, number)
+            return
+        for number, contact in enumerate(self._applying(self.case.submissions), start=1):
+            assert contact.submitted is not None
+            if self.promise.what is PromisedWhat.UPDATE:
+                yield self._worst_gap(contact.submitted, number)
+            else:
+                came = _first(self.case, self.promise.what, contact.submitted.at_utc)
+                yield self._due(number, contact.submitted.at_utc, contact.submitted, came, self.case.watched_until)
+
+    def _applying(self, contacts: list[Contact]) -> list[Contact]:
+        return [c for c in contacts if not self.promise.channels or c.channel in self.promise.channels]
+
+    def _due(
+        self,
+        number: int,
+        start: datetime,
+        proof: Event,
+        came: Came | None,
+        sure_until: datetime | None,
+        missing: str = "",
+    ) -> Due:
+        business = self.promise.clock is PromiseClock.BUSINESS
+        within_s = self.promise.within.s
+        due_at: datetime | None = start + timedelta(seconds=within_s)
+        if business:
+            due_at = self.calendar.add_business(start, within_s) if self.calendar is not None else None
+        suffix = "" if number == 1 else f"/{number}"
+        return Due(
+            id=f"{self.promise.id}@{self.case.id}{suffix}",
+            what=self.promise.what,
+            text=self.promise.text,
+            kind=self.promise.kind,
+            source=self.promise.source,
+            made_at_utc=start,
+            due_at_utc=due_at,
+            counted=f"{self.promise.within} of the vendor's business time" if business else str(self.promise.within),
+            came=came,
+            sure_until=sure_until,
+            proof=(proof,),
+            missing=missing,
+        )
+
+    def _call(self, call: Contact, number: int) -> Due:
+        begin = call.dialled or call.started
+        end = call.call_ended or call.ended
+        sure_until = end.at_utc if end else None
+        if self.promise.what is PromisedWhat.CALL_ANSWERED:
+            came = Came(call.answered.at_utc, call.answered.at_utc, None, call.answered) if call.answered else None
+            return self._due(number, begin.at_utc, begin, came, sure_until)
+        start = call.queue_at_utc() or begin.at_utc  # the vendor's own clock, which favours it
+        if call.heard is None:
+            missing = "nobody listened to the call, so that no person could be heard"
+            return self._due(number, start, begin, None, sure_until, missing)
+        human = call.human_at_utc()
+        return self._due(number, start, begin, Came(human, human, None, call.heard) if human else None, sure_until)
+
+    def _worst_gap(self, asked: Event, number: int) -> Due:
+        """Return the occasion with the longest overrun among all gaps between two signs of work."""
+        signs = [_came(m, asked.at_utc) for m in self.case.messages if m.from_vendor and m.at_utc > asked.at_utc]
+        for event in self.case.statuses:
+            assert isinstance(event.what, StatusSeen)
+            if event.what.previous_text is not None and event.at_utc > asked.at_utc:
+                signs.append(Came(event.at_utc, event.what.absent_at_utc or asked.at_utc, None, event))
+        signs.sort(key=lambda sign: sign.at_utc)
+        watched = self.case.watched_until
+        gaps: list[tuple[float, Due]] = []
+        start, proof = asked.at_utc, asked
+        for sign in signs:
+            gap = self._due(number, start, proof, sign, watched)
+            gaps.append(((sign.at_utc - gap.due_at_utc).total_seconds() if gap.due_at_utc else 0.0, gap))
+            start, proof = sign.at_utc, sign.event
+        if not gaps or self.case.resolved() is None:
+            gap = self._due(number, start, proof, None, watched)
+            gaps.append((((watched or start) - gap.due_at_utc).total_seconds() if gap.due_at_utc else 0.0, gap))
+        return max(gaps, key=lambda pair: pair[0])[1]
+
+
+def _came(message: Message, since: datetime) -> Came:
+    """Return a message's coming; one already there at our first look may have come at any time since."""
+    return Came(message.at_utc, message.absent_at_utc or since, message.claimed_at_utc, message.event)
+
+
+def _first(case: Case, what: str, after: datetime) -> Came | None:
+    """Return the first time after a moment that something promised in text came."""
+    if what == PromisedWhat.RESOLUTION:
+        done = case.resolved()
+        if done is None or done.at_utc < after:
+            return None
+        assert isinstance(done.what, StatusSeen)
+        return Came(done.at_utc, done.what.absent_at_utc or after, None, done)
+    for m in case.messages:
+        if m.sent or m.at_utc < after:
+            continue
+        if m.is_answer or (what == PromisedWhat.RECEIPT and m.from_vendor):
+            return _came(m, after)
+    if what == PromisedWhat.RECEIPT:
+        number = next((c.ticket for c in case.submissions if c.ticket and c.ticket.at_utc >= after), None)
+        return Came(number.at_utc, number.at_utc, None, number) if number else None
+    return None
+
+
+def _said(event: Event, what: PromiseSaid, case: Case) -> Due:
+    made = said_at(event, case)
+    source = "said in a call" if what.t_s is not None else "written in a message"
+    if what.by != "person":
+        source += " (found by machine, unconfirmed)"
+    withdrawn = next(
+        (
+            e
+            for e in judged(case, "promise_withdrawn")
+            if isinstance(e.what, Judged) and e.what.value == "yes" and e.what.quote in (None, "", what.text)
+        ),
+        None,
+    )
+    wanted = what.what
+    came: Came | None = None
+    sure = case.watched_until
+    missing = "" if what.due_at_utc is not None else "the words name no moment"
+    if wanted == PromisedWhat.CALLBACK:
+        calls = [e for e in judged(case, "callback_received") if isinstance(e.what, Judged)]
+        if calls:
+            yes = next((e for e in calls if isinstance(e.what, Judged) and e.what.value == "yes"), None)
+            came = Came(yes.at_utc, yes.at_utc, None, yes) if yes else None
+            sure = calls[-1].at_utc
+        else:
+            sure, missing = None, "nobody has said yet whether the call back came"
+    elif wanted in set(PromisedWhat) - _FROM_CALLS:
+        # An update, an answer and a solution are all kept by a person's words after the promise; a solution also by
+        # the ticket's status.
+        wanted_in_text = PromisedWhat.RESOLUTION if wanted == PromisedWhat.RESOLUTION else "answer"
+        came = _first(case, wanted_in_text, made + timedelta(microseconds=1))
+    else:
+        missing = missing or f'what would keep it ("{wanted}") is nothing that we watch'
+        sure = None
+    return Due(
+        id=f"said-{evidence_number(event)}",
+        what=wanted,
+        text=what.text,
+        kind="said" if what.message_key is None else "written",
+        source=source,
+        made_at_utc=made,
+        due_at_utc=what.due_at_utc,
+        counted="",
+        came=came,
+        sure_until=sure,
+        proof=(event,),
+        withdrawn=withdrawn,
+        missing=missing,
+    )
+
+
+def said_at(event: Event, case: Case) -> datetime:
+    """Return when something was said: at its second of the recording, with its message, or as the event says."""
+    what = event.what
+    assert isinstance(what, PromiseSaid | Judged)
+    contact = case.contacts.get(event.contact or "")
+    if what.message_key is not None:
+        for message in case.messages:
+            if message.key == what.message_key:
+                return message.at_utc
+    if contact is not None:
+        at = contact.media_at(what.t_s)
+        if at is not None:
+            return at
+        last = contact.call_ended or contact.ended
+        if last is not None and last.at_utc < event.at_utc:
+            return last.at_utc
+    return event.at_utc
+
+
+# --- outcomes ---
+
+
+def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
+    outcome, by_claim = _outcome(due)
+    came = due.came
+    late_by = ratio = None
+    if came is not None and due.due_at_utc is not None:
+        came_at = came.claimed_at_utc if by_claim and came.claimed_at_utc else came.at_utc
+        promised_s = (due.due_at_utc - due.made_at_utc).total_seconds()
+        if outcome is PromiseOutcome.LATE:
+            late_by = (came_at - due.due_at_utc).total_seconds()
+        if promised_s > 0 and outcome in (PromiseOutcome.KEPT, PromiseOutcome.LATE):
+            ratio = (came_at - due.made_at_utc).total_seconds() / promised_s
+    events = (*due.proof, *((came.event,) if came else ()), *((due.withdrawn,) if due.withdrawn else ()))
+    record = PromiseRecord(
+        id=due.id,
+        vendor=case.vendor,
+        case=case.id,
+        what=due.what,
+        text=due.text,
+        kind=due.kind,
+        source=due.source,
+        made_at_utc=due.made_at_utc,
+        due_at_utc=due.due_at_utc,
+        came_at_utc=came.at_utc if came else None,
+        outcome=outcome,
+        late_by_s=late_by,
+        actual_to_promised_ratio=ratio,
+        sentence="",
+        evidence=tuple(dict.fromkeys(evidence_number(e) for e in events)),
+    )
+    return replace(record, sentence=phrases.stopped(_sentence(record, due, by_claim, zone)))
+
+
+def _outcome(due: Due) -> tuple[PromiseOutcome, bool]:
+    """Return the outcome, and whether the vendor's own statement of the time decided it."""
+    if due.withdrawn is not None:
+        return PromiseOutcome.WITHDRAWN, False
+    if due.due_at_utc is None or due.missing:
+        return PromiseOutcome.NOT_OBSERVED, False
+    came = due.came
+    if came is None:
+        if due.sure_until is None:
+            return PromiseOutcome.NOT_OBSERVED, False
+        return (PromiseOutcome.BROKEN if due.sure_until >= due.due_at_utc else PromiseOutcome.PENDING), False
+    if came.at_utc <= due.due_at_utc:
+        return PromiseOutcome.KEPT, False
+    if came.absent_at_utc >= due.due_at_utc:
+        return PromiseOutcome.LATE, False
+    claimed = came.claimed_at_utc
+    if claimed is not None and came.absent_at_utc <= claimed <= came.at_utc:
+        return (PromiseOutcome.KEPT if claimed <= due.due_at_utc else PromiseOutcome.LATE), True
+    return PromiseOutcome.NOT_OBSERVED, False
+
+
+def _sentence(record: PromiseRecord, due: Due, by_claim: bool, zone: str) -> str:
+    thing = _DONE.get(PromisedWhat(due.what), "it") if due.what in set(PromisedWhat) else "it"
+    where = {"published": "published", "contract": "in the contract"}.get(due.kind, due.source)
+    head = f"Promised ({where}): {phrases.quote(due.text)}."
+    moment = phrases.moment(due.due_at_utc, zone) if due.due_at_utc else ""
+    allowed = f" ({due.counted})" if due.counted else ""
+    clock = ", by the vendor's own statement of the time" if by_claim else ""
+    match record.outcome:
+        case PromiseOutcome.KEPT:
+            assert record.came_at_utc is not None
+            taken = _taken(record)
+            return f"{head} Kept: {thing} came{taken}{clock}; due {moment}{allowed}."
+        case PromiseOutcome.LATE:
+            assert record.late_by_s is not None
+            return (
+                f"{head} Late by {phrases.length(record.late_by_s)}: {thing} came{_taken(record)}{clock}; "
+                f"due {moment}{allowed}."
+            )
+        case PromiseOutcome.BROKEN:
+            assert due.sure_until is not None
+            watched = phrases.length((due.sure_until - due.made_at_utc).total_seconds())
+            return f"{head} Broken: {thing} had not come {watched} later; due {moment}{allowed}."
+        case PromiseOutcome.WITHDRAWN:
+            return f"{head} Withdrawn by the vendor."
+        case PromiseOutcome.PENDING:
+            return f"{head} Open: due {moment}{allowed}, and we stopped watching before."
+        case _:
+            why = due.missing or "it came between two of our looks, and the due moment lies between them"
+            if due.due_at_utc is None and not due.missing:
+                why = "the vendor's business time is not known"
+            return f"{head} Not established: {why}."
+
+
+def _taken(record: PromiseRecord) -> str:
+    if record.made_at_utc is None or record.came_at_utc is None:
+        return ""
+    return f" after {phrases.length((record.came_at_utc - record.made_at_utc).total_seconds())}"

@@ -1,0 +1,173 @@
+"""From observations to a measure: estimator, interval and the sentence that goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.analysis import phrases
+from audit.analysis.measures.spec import MeasureSpec
+from audit.analysis.model import Measure, MeasureKind, Observed, Survival
+from audit.analysis.statistics import SMALLEST_N, Interval, median_interval, wilson
+from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
+
+_WILSON = "share, Wilson 95 % interval"
+_MEDIAN = "median, order-statistic 95 % interval"
+_KAPLAN_MEIER = "Kaplan–Meier median, complementary log-log 95 % interval"
+
+Floats = NDArray[np.float64]
+
+
+def summarise(
+    spec: MeasureSpec, vendor: str, observed: Sequence[Observed], *, n_ours: int = 0, n_not_run: int = 0
+) -> Measure:
+    """Sum a vendor's observations up to one number with its interval, or say why there is none.
+
+    Shares: Wilson. Complete values: median with the order-statistic interval, from n = 6. With censored values:
+    Kaplan–Meier, from n = 6. Where a moment is known only to lie between two looks, the estimate takes the middle, and
+    the interval runs from the low end at the earliest to the high end at the latest possible values.
+    """
+    n = len(observed)
+    n_censored = sum(o.censored for o in observed)
+    estimate = low = high = None
+    why: str | None = None
+    survival: Survival | None = None
+    if spec.kind is MeasureKind.SHARE:
+        method = _WILSON
+        if n:
+            interval = wilson(sum(o.value > 0.5 for o in observed), n)
+            estimate, low, high = interval.estimate, interval.low, interval.high
+        else:
+            why = f"no {spec.per} where this could be seen"
+    else:
+        method = _KAPLAN_MEIER if n_censored else _MEDIAN
+        if n_censored:
+            survival = _survival(observed)
+        if n < SMALLEST_N:
+            why = f"a 95 % interval on a median needs {SMALLEST_N} {_plural(spec.per)}, and there are {n}"
+        elif n_censored:
+            estimate, low, high = _censored_median(observed)
+            if estimate is None:
+                why = "fewer than half of the waits ended while we watched"
+        else:
+            whole = _complete_median(observed)
+            assert whole is not None
+            estimate, low, high = whole.estimate, whole.low, whole.high
+    measure = Measure(
+        id=spec.id,
+        name=spec.name,
+        vendor=vendor,
+        unit=spec.unit,
+        kind=spec.kind,
+        per=spec.per,
+        dimension=spec.dimension,
+        n=n,
+        n_censored=n_censored,
+        n_ours=n_ours,
+        n_not_run=n_not_run,
+        estimate=estimate,
+        low=low,
+        high=high,
+        method=method,
+        why_not=why,
+        sentence="",
+        survival=survival,
+        observed=tuple(observed),
+    )
+    return replace(measure, sentence=sentence(measure))
+
+
+def bounds(observed: Sequence[Observed]) -> tuple[Floats, Floats, Floats]:
+    """Return the least possible, the middle and the largest value of each observation (censored: all its bound)."""
+    late = np.array([o.value for o in observed], dtype=np.float64)
+    early = np.array([o.value if o.earliest is None else o.earliest for o in observed], dtype=np.float64)
+    return early, (early + late) / 2, late
+
+
+def _complete_median(observed: Sequence[Observed]) -> Interval | None:
+    early, middle, late = bounds(observed)
+    at_middle = median_interval(middle)
+    if at_middle is None:
+        return None
+    if np.array_equal(early, late):
+        return at_middle
+    lowest, highest = median_interval(early), median_interval(late)
+    assert lowest is not None
+    assert highest is not None
+    return Interval(at_middle.estimate, lowest.low, highest.high)
+
+
+def _censored_median(observed: Sequence[Observed]) -> tuple[float | None, float | None, float | None]:
+    early, middle, late = bounds(observed)
+    ended = np.array([not o.censored for o in observed])
+    estimate, low, high = median_of(kaplan_meier(middle, ended))
+    if not np.array_equal(early, late):
+        low = median_of(kaplan_meier(early, ended))[1]
+        high = median_of(kaplan_meier(late, ended))[2]
+    if low is None and estimate is None:  # too few ended; the bounds alone still say that the median is not shorter
+        sure = median_interval(early)
+        low = sure.low if sure else None
+    return estimate, low, high
+
+
+def _survival(observed: Sequence[Observed]) -> Survival:
+    early, middle, _ = bounds(observed)
+    ended = np.array([not o.censored for o in observed])
+    curve = kaplan_meier(middle, ended)
+    horizon = curve.largest
+    reached = median_of(curve)[0] is not None
+    at_least = None if reached else float(np.median(early))
+    if horizon <= 0:
+        return Survival(curve=(), horizon=0.0, rmst=0.0, rmst_low=None, rmst_high=None, median_at_least=at_least)
+    mean = restricted_mean(curve, horizon)
+    enough = len(observed) >= SMALLEST_N and ended.any()
+    return Survival(
+        curve=curve.points(),
+        horizon=horizon,
+        rmst=mean.estimate,
+        rmst_low=mean.low if enough else None,
+        rmst_high=mean.high if enough else None,
+        median_at_least=at_least,
+    )
+
+
+def sentence(measure: Measure) -> str:
+    """Return the measure in words, with n, what was censored, and its interval or the reason why there is none."""
+
+    def say(value: float | None) -> str:
+        return "—" if value is None else phrases.with_unit(value, measure.unit)
+
+    name = measure.name[0].upper() + measure.name[1:]
+    asides = []
+    if measure.n_censored:
+        asides.append(f"{measure.n_censored} not ended when we stopped watching")
+    if measure.n_ours:
+        asides.append(f"{measure.n_ours} failed on our side")
+    if measure.n_not_run:
+        asides.append(f"{measure.n_not_run} not run")
+    beside = f" ({'; '.join(asides)})" if asides else ""
+    counted = phrases.count(measure.n, measure.per) + beside
+    if measure.kind is MeasureKind.SHARE and measure.n:
+        yes = sum(o.value > 0.5 for o in measure.observed)
+        return (
+            f"{name}: {phrases.share(yes, measure.n)}; 95 % interval {say(measure.low)} to {say(measure.high)}{beside}."
+        )
+    if measure.estimate is not None:
+        high = say(measure.high) if measure.high is not None else "not reached"
+        return f"{name}: median {say(measure.estimate)}, 95 % interval {say(measure.low)} to {high}; {counted}."
+    if measure.survival is not None and measure.survival.median_at_least is not None and measure.n >= SMALLEST_N:
+        return f"{name}: at least half took longer than {say(measure.survival.median_at_least)}; {counted}."
+    if measure.n == 0:
+        return f"{name}: not observed{beside}."
+    values = ", ".join(
+        ("more than " if o.censored else "") + say(o.value) for o in sorted(measure.observed, key=lambda o: o.value)[:5]
+    )
+    more = "" if measure.n <= 5 else ", …"
+    return f"{name}: {values}{more}; {counted}; no interval: {measure.why_not}."
+
+
+def _plural(per: str) -> str:
+    return f"{per}s"
