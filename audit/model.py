@@ -98,8 +98,8 @@ class CaseRow:
 class Usage:
     """What an audit has used so far: reserved effects at their dearest and longest, settled ones at their true cost.
 
-    `calls_today` counts this vendor's calls of its own day, `calls_live_for_vendor` those not over yet; `tickets` counts
-    everything written to vendors other than by telephone; `spent_minor` is in the currency of `limits.money`;
+    `calls_today` counts this vendor's calls of its own day, `calls_live_for_vendor` those not over yet; `tickets`
+    counts everything written to vendors other than by telephone; `spent_minor` is in the currency of `limits.money`;
     `stopped` is the kill switch's reason.
     """
 
