@@ -11,7 +11,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from probes.errors import Failure, Side
+from probes.errors import AuditError, Failure, Side
+
+
+class DialUncertain(AuditError):
+    """Nobody here knows whether the call was placed: the answer to our request was lost on its way.
+
+    Not a child of `Unavailable` on purpose: trying again later could place a second call. Look with `find` first.
+    """
+
+    exit_code = 3
+
+
+class NotPlaced(AuditError):
+    """The carrier took the request but cannot reach this number; `failure` is what the contact saw."""
+
+    exit_code = 3
+
+    def __init__(self, failure: Failure, *, fix: str = "") -> None:
+        super().__init__(failure.text, fix=fix)
+        self.failure = failure
 
 
 class Capability(StrEnum):
@@ -76,9 +95,10 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingInfo:
-    """A recording that the carrier holds. `starts_at_utc` is as coarse as `starts_error_s`."""
+    """A recording that the carrier holds, or has lost (`failure`). `starts_at_utc` is as coarse as `starts_error_s`."""
 
     recording_id: str
+    failure: Failure | None
     duration_s: float | None
     channels: int
     starts_at_utc: datetime | None
@@ -98,22 +118,26 @@ class RawRecord:
 class CallStatus:
     """What the carrier says of a call now. Moments are the carrier's, with `error_s` their coarseness.
 
-    `ended_by` comes with `ended_reasons`, the signals that say so. Cost is null until the carrier has settled it.
+    `bye_from` is the side whose goodbye the carrier saw on the wire, with `bye_source` the record that says so; null
+    where the carrier does not tell. Who ended the call is concluded from this and our own acts (`ending.who_ended`).
+    `recordings_complete`: no recording is being made or worked on (there may be none yet).
+    `records_complete`: the carrier will not say more about the end of the call. Cost is null until settled.
     """
 
     call_id: str
     state: CallState
-    ringing_at_utc: datetime | None
+    answered: bool | None
     answered_at_utc: datetime | None
     ended_at_utc: datetime | None
     error_s: float
-    ended_by: Side | None
-    ended_reasons: tuple[str, ...]
-    code: str | None
     duration_s: float | None
+    bye_from: Side | None
+    bye_source: str | None
+    code: str | None
     failure: Failure | None
     recordings: tuple[RecordingInfo, ...]
     recordings_complete: bool
+    records_complete: bool
     cost_minor: float | None
     currency: str | None
     raw: tuple[RawRecord, ...]
@@ -158,6 +182,10 @@ class Carrier(Protocol):
 
         Raises:
             Refused: the carrier or the gate does not let this number be called.
+            UserError: the request cannot be carried out as it is (number, caller id, script too long).
+            NotPlaced: this number cannot be reached.
+            Unavailable: the request did not reach the carrier, or it turned the request away for now: no call.
+            DialUncertain: the call may or may not have been placed.
         """
         ...
 

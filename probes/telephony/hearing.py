@@ -1,0 +1,232 @@
+"""What our own acts did in a recording: which channel is whose, when we pressed and spoke, when our script ended.
+
+Nothing here is taken from the order of channels that a provider documents; it is heard. Identification digits are
+silenced in the recording before it is kept.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from probes.telephony.keys import Key, find_keys
+from probes.telephony.script import Planned
+
+_FRAME_S = 0.02
+_SOUND_DBFS = -50.0
+_LONGEST_GAP_S = 1.2  # within one spoken line
+_CLEARLY_MORE = 1.5
+_MASK_MARGIN_S = 0.06
+_EARLY_S = 1.0  # how much earlier than planned our own sound may come
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """When one of our acts sounded, in seconds of media time."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a recording says about our own side.
+
+    `vendor_channel` is null for one channel, or where it cannot be told. `placed` goes with the planned acts, null
+    where an act was not heard (or is silence). `script_end_s` is when our script hung up, had the call lasted; null
+    unless every act was heard. `kept` are the bytes to keep; `masked` says that they differ from what came.
+    """
+
+    rate_hz: int
+    channels: int
+    duration_s: float
+    vendor_channel: int | None
+    placed: tuple[Placed | None, ...]
+    script_end_s: float | None
+    kept: bytes
+    masked: bool
+    why: tuple[str, ...]
+
+
+def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Floats]:
+    """Return what a recording says about our own side, and its samples, shape (n, channels), digits silenced.
+
+    Raises:
+        soundfile.LibsndfileError: the bytes are no sound.
+    """
+    samples, rate_hz = sf.read(io.BytesIO(recording), dtype="float32", always_2d=True)
+    channels = samples.shape[1]
+    keys = [find_keys(np.ascontiguousarray(samples[:, channel]), rate_hz) for channel in range(channels)]
+    fits = [_fits(keys[channel], planned) for channel in range(channels)]
+    active = [_active(samples[:, channel], rate_hz) for channel in range(channels)]
+    ours, why = _our_channel(fits, active, planned)
+    placed: tuple[Placed | None, ...] = (None,) * len(planned)
+    if ours is not None:
+        placed = _place(planned, keys[ours] if fits[ours] else (), active[ours] if channels > 1 else None)
+    masks = _masks(planned, placed, keys)
+    kept = _silenced(recording, samples, rate_hz, masks) if masks else recording
+    heard = Heard(
+        rate_hz=rate_hz,
+        channels=channels,
+        duration_s=len(samples) / rate_hz,
+        vendor_channel=None if ours is None or channels != 2 else 1 - ours,
+        placed=placed,
+        script_end_s=_script_end_s(planned, placed),
+        kept=kept,
+        masked=bool(masks),
+        why=why,
+    )
+    return heard, samples
+
+
+def vendor_samples(heard: Heard, samples: Floats) -> tuple[Floats, Floats | None]:
+    """Return the vendor's side and ours; where the sides cannot be told apart, all channels together and nothing."""
+    if heard.vendor_channel is None:
+        return np.ascontiguousarray(samples.mean(axis=1)), None
+    return (
+        np.ascontiguousarray(samples[:, heard.vendor_channel]),
+        np.ascontiguousarray(samples[:, 1 - heard.vendor_channel]),
+    )
+
+
+def _fits(keys: tuple[Key, ...], planned: tuple[Planned, ...]) -> int:
+    """Return how many keys were heard if they are the first ones of the script, else 0."""
+    wanted: list[str | None] = []
+    for act in planned:
+        wanted += [None] * act.key_count if act.is_secret else [key for key in act.keys or "" if key not in "wW"]
+    if not keys or len(keys) > len(wanted):
+        return 0
+    same = all(want is None or want == key.key for want, key in zip(wanted, keys, strict=False))
+    return len(keys) if same else 0
+
+
+def _active(channel: Floats, rate_hz: int) -> NDArray[np.bool_]:
+    """Return for each 20 ms whether there is sound."""
+    width = int(_FRAME_S * rate_hz)
+    frames = channel[: len(channel) // width * width].reshape(-1, width)
+    power = np.mean(frames.astype(np.float64) ** 2, axis=1) if len(frames) else np.zeros(0)
+    return np.asarray(power > 10 ** (_SOUND_DBFS / 10))
+
+
+def _our_channel(
+    fits: list[int], active: list[NDArray[np.bool_]], planned: tuple[Planned, ...]
+) -> tuple[int | None, tuple[str, ...]]:
+    if len(fits) == 1:
+        return 0, ("one channel holds both sides",)
+    if len(fits) != 2:
+        return None, (f"a recording of {len(fits)} channels is not understood",)
+    if fits[0] != fits[1]:
+        ours = 0 if fits[0] > fits[1] else 1
+        return ours, (f"our keys are heard in channel {ours}",)
+    sound_s = [float(one.sum()) * _FRAME_S for one in active]
+    if max(sound_s) < 0.1:
+        return None, ("both channels are silent, so the sides cannot be told apart",)
+    ours = 0 if sound_s[0] < sound_s[1] else 1
+    if sound_s[1 - ours] < _CLEARLY_MORE * sound_s[ours]:
+        return None, ("both channels hold about as much sound, so the sides cannot be told apart",)
+    said = any(act.text for act in planned)
+    return ours, (f"channel {ours} holds {'little but our lines' if said else 'next to nothing'}, so it is ours",)
+
+
+def _place(
+    planned: tuple[Planned, ...], keys: tuple[Key, ...], active: NDArray[np.bool_] | None
+) -> tuple[Placed | None, ...]:
+    """Walk through the script and the sounds of our channel side by side; stop at the first act not heard."""
+    spans = _spans(active, keys) if active is not None else []
+    placed: list[Placed | None] = []
+    at_s, next_key, lost = 0.0, 0, False
+    for index, act in enumerate(planned):
+        found: Placed | None = None
+        if act.key_count and next_key + act.key_count <= len(keys):
+            mine = keys[next_key : next_key + act.key_count]
+            next_key += act.key_count
+            found, lost = Placed(mine[0].start_s, mine[-1].end_s), False
+        elif act.key_count:
+            next_key, lost = len(keys), True
+        elif act.text is not None and not lost:
+            found = _line(spans, at_s - _EARLY_S, *_after(planned, index, keys, next_key))
+            lost = found is None
+        placed.append(found)
+        at_s = found.end_s if found else at_s + act.silence_s
+    return tuple(placed)
+
+
+def _after(planned: tuple[Planned, ...], index: int, keys: tuple[Key, ...], next_key: int) -> tuple[float, float]:
+    """Return the silence planned after a line, and the moment by which it has ended."""
+    silence_s = 0.0
+    for act in planned[index + 1 :]:
+        if act.silence_s:
+            silence_s += act.silence_s
+            continue
+        return silence_s, keys[next_key].start_s if act.key_count and next_key < len(keys) else math.inf
+    return silence_s or math.inf, math.inf
+
+
+def _line(spans: list[Placed], from_s: float, silence_s: float, until_s: float) -> Placed | None:
+    longest_gap_s = min(_LONGEST_GAP_S, 0.8 * silence_s) if silence_s else _LONGEST_GAP_S
+    line: Placed | None = None
+    for span in spans:
+        if span.start_s < from_s or span.start_s >= until_s:
+            continue
+        if line is None:
+            line = span
+        elif span.start_s - line.end_s <= longest_gap_s:
+            line = replace(line, end_s=span.end_s)
+        else:
+            break
+    return line
+
+
+def _spans(active: NDArray[np.bool_], keys: tuple[Key, ...]) -> list[Placed]:
+    """Return the stretches of sound that are no keys."""
+    sound = active.copy()
+    for key in keys:
+        sound[max(0, int(key.start_s / _FRAME_S) - 1) : int(key.end_s / _FRAME_S) + 2] = False
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], sound, [False]]).astype(np.int8)))
+    return [Placed(float(a) * _FRAME_S, float(b) * _FRAME_S) for a, b in edges.reshape(-1, 2)]
+
+
+def _script_end_s(planned: tuple[Planned, ...], placed: tuple[Placed | None, ...]) -> float | None:
+    at_s = 0.0
+    for act, found in zip(planned, placed, strict=True):
+        if act.silence_s:
+            at_s += act.silence_s
+        elif found is None:
+            return None
+        else:
+            at_s = found.end_s
+    return at_s
+
+
+def _masks(
+    planned: tuple[Planned, ...], placed: tuple[Placed | None, ...], keys: list[tuple[Key, ...]]
+) -> list[tuple[int, Placed]]:
+    """Return which stretch of which channel must not be kept: every key that is, or may be, of an identification."""
+    if not any(act.is_secret for act in planned):
+        return []
+    known = [found for act, found in zip(planned, placed, strict=True) if act.key_count and not act.is_secret and found]
+    masks = []
+    for channel, found in enumerate(keys):
+        for key in found:
+            if any(one.start_s - 0.05 <= key.start_s <= one.end_s + 0.05 for one in known):
+                continue
+            masks.append((channel, Placed(key.start_s - _MASK_MARGIN_S, key.end_s + _MASK_MARGIN_S)))
+    return masks
+
+
+def _silenced(recording: bytes, samples: Floats, rate_hz: int, masks: list[tuple[int, Placed]]) -> bytes:
+    whole, _ = sf.read(io.BytesIO(recording), dtype="int16", always_2d=True)
+    for channel, mask in masks:
+        a, b = max(0, int(mask.start_s * rate_hz)), math.ceil(mask.end_s * rate_hz)
+        whole[a:b, channel] = 0
+        samples[a:b, channel] = 0.0
+    out = io.BytesIO()
+    sf.write(out, whole, rate_hz, format="WAV", subtype="PCM_16")
+    return out.getvalue()
