@@ -11,16 +11,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from probes.errors import AuditError, Failure, Side
+from probes.errors import AuditError, Failure, Side, Unavailable
 
 
-class DialUncertain(AuditError):
+class DialUncertain(Unavailable):
     """Nobody here knows whether the call was placed: the answer to our request was lost on its way.
 
-    Not a child of `Unavailable` on purpose: trying again later could place a second call. Look with `find` first.
+    Never dial again after it: look with `find` first, as after any `Unavailable` from an act.
     """
-
-    exit_code = 3
 
 
 class NotPlaced(AuditError):

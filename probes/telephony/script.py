@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")
-_SECRET = re.compile(r"\$\{[^}]+\}")
+SECRET = re.compile(r"\$\{[^}]+\}")
 _KEYS = re.compile(r"[0-9A-D#*wW]+")
 
 VERBS = ("wait", "press", "enter", "say", "listen", "hang_up")
@@ -70,14 +70,14 @@ class ScriptStep:
         if self.language is not None and self.say is None:
             raise ValueError("language belongs to say; put it beside the line to say")
         if self.press is not None:
-            if _SECRET.search(self.press):
+            if SECRET.search(self.press):
                 raise ValueError("press holds a secret, which would be kept in the records; use enter")
             if not _PLACEHOLDER.search(self.press) and not _KEYS.fullmatch(self.press):
                 raise ValueError(
                     f'"{self.press}" holds a key that a telephone does not have; '
                     "use 0-9, A-D, # and *, w and W for half and whole seconds"
                 )
-        if self.say is not None and _SECRET.search(self.say):
+        if self.say is not None and SECRET.search(self.say):
             raise ValueError("say holds a secret, which would be heard in the recording; use enter")
         for length in (self.wait, self.listen):
             if length is not None and length.s <= 0:
@@ -153,7 +153,7 @@ def ready(
             planned.append(Planned(keys=keys, key_count=_count(keys), purpose="menu"))
         elif step.enter is not None:
             reference = filled(step.enter, values)
-            secrets += _SECRET.findall(reference)
+            secrets += SECRET.findall(reference)
             keys = _keys(reveal(reference), secret=True)
             lines.append(Press(keys, secret=True, purpose="identification"))
             planned.append(Planned(key_count=_count(keys), purpose="identification"))
@@ -186,7 +186,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def _spoken(text: str, values: Mapping[str, str]) -> str:
     text = filled(text, values)
-    if _SECRET.search(text):
+    if SECRET.search(text):
         raise UserError(
             f'"{text}" would speak a secret, which could be heard in the recording', fix="enter it by keys instead"
         )

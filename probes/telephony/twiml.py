@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from probes.errors import UserError
 from probes.telephony.carrier import Line, Pause, Press, Say
+from probes.telephony.script import Planned
 
 LONGEST_DOCUMENT = 4000  # characters that the provider takes inline (its API reference, 2026-04)
 
@@ -68,14 +69,10 @@ def document(script: tuple[Line, ...], hold_line_s: float) -> str:
     return text
 
 
-def lasts(script: tuple[Line, ...], hold_line_s: float) -> Lasting:
-    """Return how long after the answer the document of `script` hangs up, as far as that can be said beforehand."""
-    shortest_s = longest_s = hold_line_s
-    for line in script:
-        low_s, high_s = _line_lasts(line)
-        shortest_s, longest_s = shortest_s + low_s, longest_s + high_s
-    # Rounding of pauses: up to a second for each line, and once at the end.
-    return Lasting(shortest_s, longest_s + len(script) + 1)
+def lasts(planned: tuple[Planned, ...]) -> Lasting:
+    """Return how long after the answer the document of a script hangs up, as far as that can be said beforehand."""
+    spans = [planned_span(act) for act in planned]
+    return Lasting(sum(span[0] for span in spans), sum(span[1] for span in spans))
 
 
 def locale(language: str) -> str:
@@ -83,14 +80,15 @@ def locale(language: str) -> str:
     return _LOCALES.get(language.lower(), language)
 
 
-def _line_lasts(line: Line) -> tuple[float, float]:
-    if isinstance(line, Pause):
-        return line.length_s, line.length_s
-    if isinstance(line, Say):
-        return len(line.text) * _CHARACTER_S[0], 1.0 + len(line.text) * _CHARACTER_S[1]
-    waits_s = 0.5 * line.digits.count("w") + 1.0 * line.digits.count("W")
-    keys = sum(key not in "wW" for key in line.digits)
-    return waits_s + keys * _KEY_S[0], waits_s + keys * _KEY_S[1]
+def planned_span(act: Planned) -> tuple[float, float]:
+    """Return the least and the most seconds that one planned act takes."""
+    if act.text is not None:
+        return len(act.text) * _CHARACTER_S[0], 1.0 + len(act.text) * _CHARACTER_S[1]
+    if act.key_count:
+        waits_s = 0.5 * (act.keys or "").count("w") + 1.0 * (act.keys or "").count("W")
+        return waits_s + act.key_count * _KEY_S[0], waits_s + act.key_count * _KEY_S[1]
+    # A pause is rounded up to a whole second, except before keys.
+    return act.silence_s, act.silence_s + 1.0
 
 
 def _pause(whole_s: int) -> list[str]:
