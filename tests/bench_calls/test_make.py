@@ -81,13 +81,14 @@ def test_silence_is_silent_and_sound_is_loud_on_a_clean_line(pool: Pool, scene: 
     for segment in made.label["segments"]:
         first, last = (round(segment[k] * RATE_HZ) for k in ("start_s", "end_s"))
         inner = made.vendor[first + 400 : last - 400]
+        hidden = any(a < segment["end_s"] and b > segment["start_s"] for a, b in made.label["ignore"])
         if len(inner) < 800:
             continue
         level_dbfs = 10 * np.log10(float(np.mean(inner.astype(np.float64) ** 2)) + 1e-12)
         if segment["kind"] == "silence":
             assert level_dbfs < (-56 if quiet_room else -38), segment
         else:
-            assert level_dbfs > (-62 if segment["label"] == "background_music" else -56), segment
+            assert level_dbfs > -58 or hidden, segment
 
 
 @pytest.mark.slow
