@@ -126,7 +126,8 @@ def split_place(place: str) -> tuple[str, str | None]:
     country, _, part = place.partition("-")
     supported = holidays.list_supported_countries(include_aliases=False)
     if country not in supported:
-        raise ValueError(f'no public holidays are known for "{country}"; use an ISO 3166 country, as "GB" or "DE"')
+        likely = '"GB", not UK' if country == "UK" else '"GB" or "DE"'
+        raise ValueError(f'no public holidays are known for "{country}"; use an ISO 3166 country, as {likely}')
     if part and part not in supported[country]:
         known = ", ".join(f"{country}-{code}" for code in supported[country]) or f"only {country} itself"
         raise ValueError(f'"{place}" is no subdivision whose public holidays are known; {country} has {known}')

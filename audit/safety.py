@@ -23,7 +23,9 @@ from audit.model import Usage
 from audit.plan.model import Plan, Vendor
 from probes.clock import Clock
 from probes.errors import AuditError, BudgetReached, Refused
+from probes.events import Action
 from probes.model import Act, ActKind
+from probes.telephony.prices import minor
 
 _NON_GEOGRAPHICAL = "001"
 _REFUSED_TYPES = {
@@ -93,16 +95,21 @@ class Verdict:
 ALLOWED = Verdict(allowed=True)
 
 
-def judge(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage: Usage) -> Verdict:
-    """Return whether `act` towards `vendor` is allowed now. `usage` does not hold the act itself."""
-    verdict = permitted(act, plan, vendor, now_utc, stopped=usage.stopped is not None)
-    return verdict if not verdict.allowed else within_limits(act, plan, vendor, now_utc, usage)
+def judge(
+    act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage: Usage, *, action: Action = Action.OPEN
+) -> Verdict:
+    """Return whether `act` towards `vendor` is allowed now.
+
+    `usage` does not hold the act itself. `action` is what it is done for: only opening counts as a ticket.
+    """
+    verdict = permitted(act, plan, vendor, now_utc, stopped=usage.stopped)
+    return verdict if not verdict.allowed else within_limits(act, plan, vendor, now_utc, usage, action=action)
 
 
-def permitted(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, *, stopped: bool) -> Verdict:
-    """Return whether such an act is allowed now, whatever has been used up."""
-    if stopped:
-        return _no(Rule.STOPPED, "everything is stopped", "run: holdproof resume")
+def permitted(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, *, stopped: str | None) -> Verdict:
+    """Return whether such an act is allowed now, whatever has been used up. `stopped`: why everything is."""
+    if stopped is not None:
+        return _no(Rule.STOPPED, f"everything is stopped ({stopped})", "run: holdproof resume")
     until = plan.authorisation.until
     today = now_utc.astimezone(ZoneInfo(vendor.time_zone)).date()
     if today > until:
@@ -129,25 +136,28 @@ def _judge_hours(vendor: Vendor, now_utc: datetime) -> Verdict:
     return _no(Rule.HOURS, reason, fix, opens)
 
 
-def within_limits(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage: Usage) -> Verdict:
+def within_limits(
+    act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage: Usage, *, action: Action = Action.OPEN
+) -> Verdict:
     """Return whether the plan's limits leave room for one more such act."""
     limits = plan.limits
     if act.kind is ActKind.CALL:
         verdict = _call_limits(act, plan, vendor, now_utc, usage)
         if not verdict.allowed:
             return verdict
-    elif act.writes and usage.tickets + 1 > limits.tickets:
-        reason = f"{usage.tickets} tickets and messages are written, and limits.tickets is {limits.tickets}"
+    elif act.writes and action is Action.OPEN and usage.tickets + 1 > limits.tickets:
+        reason = f"{usage.tickets} tickets are opened, and limits.tickets is {limits.tickets}"
         return _no(Rule.TICKETS, reason, "raise limits.tickets")
     if limits.money is not None and act.dearest_minor > 0:
         if act.currency != limits.money.currency:
             paid = act.currency or "no known currency"
             reason = f"the act is paid in {paid}, and limits.money is in {limits.money.currency}"
             return _no(Rule.MONEY, reason, "state limits.money in the currency that the carrier charges")
-        if usage.spent_minor + act.dearest_minor > limits.money.amount * 100:
+        if usage.spent_minor + act.dearest_minor > minor(limits.money.amount, limits.money.currency):
+            one = minor(1, act.currency)
             reason = (
-                f"{usage.spent_minor / 100:.2f} {act.currency} are spent or reserved, this can cost "
-                f"{act.dearest_minor / 100:.2f} more, and limits.money is {limits.money.amount:.2f}"
+                f"{usage.spent_minor / one:.2f} {act.currency} are spent or reserved, this can cost "
+                f"{act.dearest_minor / one:.2f} more, and limits.money is {limits.money.amount:.2f}"
             )
             return _no(Rule.MONEY, reason, "raise limits.money, or shorten the calls")
     return ALLOWED
@@ -256,7 +266,7 @@ def _named(value: object, key: str = "") -> Iterator[str]:
             parts = urlsplit(text)
             yield parts.netloc.rpartition("@")[2]
             yield parts.hostname or ""
-        elif key in ("host", "hosts") or "@" in text or (text.startswith("+") and text[1:].isdigit()):
+        elif key in ("host", "hosts") or "@" in text or (text.startswith("+") and key != "caller_id"):
             yield text
 
 
@@ -287,7 +297,7 @@ class ContactGate:
             Refused: the rule that forbids it and how to change the plan.
         """
         usage, now_utc = self._usage(), self._clock.now_utc()
-        verdict = permitted(act, self._plan, self._vendor, now_utc, stopped=usage.stopped is not None)
+        verdict = permitted(act, self._plan, self._vendor, now_utc, stopped=usage.stopped)
         if verdict.allowed:
             cover = next((held for held in self._reserved if _covers(held, act)), None)
             if cover is None:

@@ -10,14 +10,18 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, quote_plus, urlsplit
 
 from probes.errors import Unavailable, UserError
+
+if TYPE_CHECKING:
+    from probes.telephony.twilio_config import TwilioConfig
 
 ENV_FILE = "holdproof.env"
 _REFERENCE = re.compile(
@@ -195,6 +199,33 @@ class Settings:
             insights_base_url=self._address(f"{prefix}_INSIGHTS_BASE_URL", get(f"{prefix}_INSIGHTS_BASE_URL")),
         )
 
+    def twilio(self) -> TwilioConfig:
+        """Return how Twilio, or what speaks its API, is reached and as whom.
+
+        Raises:
+            UserError: credentials are missing, or an address is not safe.
+        """
+        from probes.telephony.twilio_config import API_URL, TwilioConfig
+
+        carrier = self.carrier("twilio")
+        prefix = "HOLDPROOF_TWILIO"
+        by_token, by_key = carrier.auth_token is not None, bool(carrier.api_key and carrier.api_secret)
+        if not carrier.account_sid or not (by_token or by_key):
+            missing = f"{prefix}_ACCOUNT_SID" if not carrier.account_sid else f"{prefix}_AUTH_TOKEN"
+            fix = f"set it, {missing}_FILE, or write it into {self.home / ENV_FILE}"
+            if carrier.account_sid:
+                fix += f"; {prefix}_API_KEY with {prefix}_API_SECRET does as well"
+            raise UserError(f"{missing} is not set: calls need the carrier's credentials", fix=fix)
+        return TwilioConfig(
+            account_sid=carrier.account_sid,
+            auth_token=carrier.auth_token.reveal() if carrier.auth_token else "",
+            api_key=carrier.api_key or "",
+            api_secret=carrier.api_secret.reveal() if carrier.api_secret else "",
+            api_base_url=carrier.base_url or API_URL,
+            insights_base_url=carrier.insights_base_url,
+            allow_plain_http=self.allow_plain_http,
+        )
+
     def _credential(self, name: str) -> Masked | None:
         """Return a credential, which is taken out of everything kept from now on."""
         value = self.environment.get(name)
@@ -287,6 +318,16 @@ class SecretStore:
             Unavailable: the keyring cannot be asked.
         """
         return _REFERENCE.sub(self._secret, text)
+
+    def know(self, text: str) -> None:
+        """Learn the secrets that `text` refers to, as far as they are set, so that they are found in what is kept."""
+        for match in _REFERENCE.finditer(text):
+            with suppress(UserError, Unavailable):
+                self._secret(match)
+
+    def revealed(self) -> tuple[str, ...]:
+        """Return the secrets known so far."""
+        return tuple(self._revealed.values())
 
     def learn(self, reference: str, secret: str) -> None:
         """Take `secret` out of everything scrubbed from now on; `reference` is put in its place."""

@@ -17,6 +17,7 @@ from audit.safety import ContactGate, Rule, judge, judge_number, vendor_day
 from probes.clock import Clock
 from probes.duration import Duration
 from probes.errors import BudgetReached, Refused
+from probes.events import Action
 from probes.model import Act, ActKind
 from tests.plan.desk import Line, load
 
@@ -58,7 +59,7 @@ def test_ordinary_acts_pass(act: Act) -> None:
 def test_nothing_passes_while_stopped(act: Act) -> None:
     assert refused(act, usage=Usage(stopped="by hand")) == (
         Rule.STOPPED,
-        "everything is stopped",
+        "everything is stopped (by hand)",
         "run: holdproof resume",
     )
 
@@ -200,6 +201,10 @@ def test_limits_hold_whatever_was_used(calls: int, today: int, minutes: float, s
         assert today < PLAN.limits.calls_per_day
         assert minutes + 10 <= PLAN.limits.call_minutes
         assert spent + 100 <= 2000
+
+
+def test_replies_are_no_tickets() -> None:
+    assert judge(TICKET, PLAN, ACME, MONDAY_NOON, Usage(tickets=100), action=Action.REPLY).allowed
 
 
 def test_a_used_up_limit_and_a_forbidden_act_are_different_errors() -> None:

@@ -137,6 +137,24 @@ def test_credentials_are_hidden_and_taken_out_of_text(tmp_path: Path) -> None:
         pickle.dumps(carrier.auth_token)
 
 
+def test_twilio_is_configured_by_token_or_by_key(tmp_path: Path) -> None:
+    by_token = {"HOLDPROOF_TWILIO_ACCOUNT_SID": "AC1", "HOLDPROOF_TWILIO_AUTH_TOKEN": "s3cr3t-token"}
+    config = load_settings(tmp_path, {**by_token, "HOLDPROOF_TWILIO_BASE_URL": "http://127.0.0.1:8"}).twilio()
+    assert (config.username, config.password, config.api_base_url) == ("AC1", "s3cr3t-token", "http://127.0.0.1:8")
+    by_key = {"HOLDPROOF_TWILIO_API_KEY": "SK1", "HOLDPROOF_TWILIO_API_SECRET": "s3cr3t-key"}
+    config = load_settings(tmp_path, {"HOLDPROOF_TWILIO_ACCOUNT_SID": "AC1", **by_key}).twilio()
+    assert (config.username, config.password, config.api_base_url) == ("SK1", "s3cr3t-key", "https://api.twilio.com")
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [({}, "ACCOUNT_SID"), ({"HOLDPROOF_TWILIO_ACCOUNT_SID": "AC1", "HOLDPROOF_TWILIO_API_KEY": "SK"}, "AUTH_TOKEN")],
+)
+def test_missing_credentials_are_named(tmp_path: Path, variables: dict[str, str], missing: str) -> None:
+    with pytest.raises(UserError, match=f"HOLDPROOF_TWILIO_{missing} is not set"):
+        load_settings(tmp_path, variables).twilio()
+
+
 def test_references_are_revealed_and_scrubbed() -> None:
     secrets = store(PIN="4711", PASSWORD="hunter2!")
     assert secrets.scrub("4711 hunter2!") == "4711 hunter2!"
@@ -150,6 +168,12 @@ def test_a_secret_that_is_not_set_is_named_with_the_places_looked_at(reference: 
         store().reveal(f"x{reference}")
     assert reference in caught.value.message
     assert "looked at" in caught.value.fix
+
+
+def test_the_secrets_of_a_plan_are_known_as_far_as_they_are_set() -> None:
+    secrets = store(PIN="471147")
+    secrets.know("pin: ${env:PIN}, other: ${env:ABSENT}, third: ${keyring:desk/bob}")
+    assert secrets.revealed() == ("471147",)
 
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=12, max_size=40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,10 +44,16 @@ class Checked:
 def check_slug(text: str) -> str:
     """Return an id: lower-case ASCII letters and digits with single dashes between them, 48 at most."""
     if not _SLUG.fullmatch(text) or len(text) > _LONGEST_SLUG:
-        near = re.sub(r"[^a-z0-9]+", "-", text.lower().encode("ascii", "ignore").decode()).strip("-")[:_LONGEST_SLUG]
-        hint = f', as "{near.strip("-")}"' if near.strip("-") else ""
+        near = slug_of(text)
+        hint = f', as "{near}"' if near else ""
         raise ValueError(f'"{text}" is no id; use small letters a-z, digits and single dashes{hint}')
     return text
+
+
+def slug_of(text: str) -> str:
+    """Return the id that comes nearest to a text; empty if it has no letter or digit that an id can hold."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST_SLUG].strip("-")
 
 
 def check_text(text: str) -> str:

@@ -257,8 +257,7 @@ class Money:
 class Limits:
     """What the audit may use at most; without `calls` no call is placed.
 
-    `calls_per_day` counts per vendor and its own day; `tickets` counts everything that we write to vendors (tickets,
-    replies, closings) other than by telephone.
+    `calls_per_day` counts per vendor and its own day; `tickets` counts tickets opened.
     """
 
     __pydantic_config__: ClassVar = STRICT

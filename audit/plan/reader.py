@@ -47,12 +47,12 @@ def read_plan(path: str | Path, load: Load = registry.load) -> PlanFile:
         UserError: it cannot be read at all.
     """
     raw = read_bytes(Path(path))
-    text = decode(raw, str(path))
-    return PlanFile(parse_plan(text, str(path), load), text, hashlib.sha256(raw).hexdigest(), str(path))
+    read = parse_plan(decode(raw, str(path)), str(path), load)
+    return dataclasses.replace(read, sha256=hashlib.sha256(raw).hexdigest())
 
 
-def parse_plan(text: str, path: str = "plan.yaml", load: Load = registry.load) -> Plan:
-    """Return the plan that a text holds; `path` is named in errors.
+def parse_plan(text: str, path: str = "plan.yaml", load: Load = registry.load) -> PlanFile:
+    """Read a plan from a text; `path` is named in errors.
 
     Raises:
         PlanFaults: it has faults; the error holds all of them.
@@ -63,7 +63,7 @@ def parse_plan(text: str, path: str = "plan.yaml", load: Load = registry.load) -
     plan = reading.plan()
     if reading.faults or plan is None:
         raise PlanFaults(path, reading.faults)
-    return plan
+    return PlanFile(plan, text, hashlib.sha256(text.encode()).hexdigest(), path)
 
 
 def _check_version(root: Node, path: str, faults: list[Fault]) -> None:
@@ -136,7 +136,7 @@ class _Reading:
         try:
             return _adapter(type_).validate_python(node.plain())
         except ValidationError as exc:
-            for keys, message, fix in word_errors(exc.errors(include_url=False), type_, node):
+            for keys, message, fix in word_errors(exc.errors(include_url=False), type_, node, place[-1]):
                 self._add((*place, *keys), message, fix)
         except UserError as exc:
             self._add(place, exc.message, exc.fix)
@@ -167,7 +167,8 @@ class _Reading:
         try:
             probe = self._load(kind.text)
         except UserError as exc:
-            self._add((*place, "kind"), exc.message, choices(registry.PROBES, kind.text))
+            fix = exc.fix if kind.text in registry.PLANNED else choices(registry.PROBES, kind.text)
+            self._add((*place, "kind"), exc.message, fix)
             return None
         return self._piece(probe.Channel, node, place)
 

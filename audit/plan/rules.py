@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.plan.cases import PERSONA_FIELDS, PLACEHOLDER, Verb, values_for, verb_of
 from audit.plan.faults import choices
-from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Vendor
+from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Step, Vendor
 from audit.plan.source import Key, Keys, Node
 from probes.errors import UserError
 from probes.events import Action
@@ -117,7 +117,8 @@ def _pair(draft: Draft, persona: Persona, place: Keys) -> Iterator[Found]:
         yield (*place, "of"), f'"{persona.id}" is paired with itself', "name the persona it is matched with"
     elif persona.pair.of not in draft.declared("personas"):
         known = set(draft.declared("personas")) - {persona.id}
-        yield (*place, "of"), f'unknown persona "{persona.pair.of}"', choices(known, persona.pair.of)
+        fix = choices(known, persona.pair.of) or "describe the persona it is matched with, too"
+        yield (*place, "of"), f'unknown persona "{persona.pair.of}"', fix
     elif persona.pair.of in others and persona.pair.differs_in in PERSONA_FIELDS:
         name = persona.pair.differs_in
         if getattr(persona, name) == getattr(others[persona.pair.of], name):
@@ -151,6 +152,7 @@ def _not_yet(draft: Draft) -> Iterator[Found]:
 def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
     opened: set[str] = set()
     called = False
+    in_order = True  # after the first fault of order, what comes later says nothing new
     if not scenario.steps:
         yield place, f'the scenario "{scenario.id}" has no steps', "write at least one step, as - open: portal"
     for index, step in enumerate(scenario.steps):
@@ -159,34 +161,43 @@ def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
         if len(verbs) != 1:
             said = f"has {' and '.join(verbs)}" if verbs else "has no verb"
             yield here, f"step {index + 1} {said}", f"a step has exactly one of: {', '.join(_VERBS)}"
+            in_order = False
             continue
-        conditions = [(step.when, (*here, "when"))]
-        if step.wait is not None:
-            conditions.append((step.wait.until, (*here, "wait", "until")))
-            if not opened and not called:
-                yield (*here, "wait"), "there is a wait before anything was opened", "open a ticket or call first"
-            for key in ("at_most", "look_every"):
-                length = getattr(step.wait, key)
-                if length is not None and length.s <= 0:
-                    yield (*here, "wait", key), f"{key} is no time at all", 'write how long, as "3 days"'
-        for condition, where in conditions:
-            if condition is Condition.CALL_LOST and not called:
-                yield where, '"call_lost" is asked before any call', "put a call step before it"
-            elif condition is not None and condition is not Condition.CALL_LOST and not opened:
-                yield where, f'"{condition}" is asked before anything was opened', "put an open step before it"
+        for key in ("at_most", "look_every") if step.wait is not None else ():
+            length = getattr(step.wait, key)
+            if length is not None and length.s <= 0:
+                yield (*here, "wait", key), f"{key} is no time at all", 'write how long, as "3 days"'
+        if in_order:
+            fault = _out_of_order(step, here, opened, called=called)
+            in_order = fault is None
+            if fault is not None:
+                yield fault
         verb = verb_of(step)
         if verb is None:
             continue
-        if verb.action in (Action.LOOK, Action.REPLY, Action.CLOSE) and verb.channel not in opened:
-            yield (
-                (*here, verb.field),
-                f'{verb.field} comes before "{verb.channel}" was opened',
-                f"put - open: {verb.channel} before it",
-            )
         if verb.action is Action.OPEN:
             opened.add(verb.channel)
         called = called or verb.action is Action.CALL
         yield from _verb(draft, scenario, verb, (*here, verb.field))
+
+
+def _out_of_order(step: Step, here: Keys, opened: set[str], *, called: bool) -> Found | None:
+    """Return what a step needs that no step before it has done."""
+    conditions = [(step.when, (*here, "when"))]
+    if step.wait is not None:
+        if not opened and not called:
+            return (*here, "wait"), "there is a wait before anything was opened", "open a ticket or call first"
+        conditions.append((step.wait.until, (*here, "wait", "until")))
+    for condition, where in conditions:
+        if condition is Condition.CALL_LOST and not called:
+            return where, '"call_lost" is asked before any call', "put a call step before it"
+        if condition not in (None, Condition.CALL_LOST) and not opened:
+            return where, f'"{condition}" is asked before anything was opened', "put an open step before it"
+    verb = verb_of(step)
+    if verb is not None and verb.action in (Action.LOOK, Action.REPLY, Action.CLOSE) and verb.channel not in opened:
+        message = f'{verb.field} comes before "{verb.channel}" was opened'
+        return (*here, verb.field), message, f"put - open: {verb.channel} before it"
+    return None
 
 
 def _verb(draft: Draft, scenario: Scenario, verb: Verb, place: Keys) -> Iterator[Found]:
@@ -344,19 +355,26 @@ def _refused_by_probe(
 ) -> Iterator[Found]:
     probe = draft.load(channel.kind)
     people = [persona for persona in draft.personas.values() if persona.id in who]
-    if verb.action not in probe.ACTIONS or not people:
+    scripts = getattr(channel, "scripts", None)
+    if (
+        verb.action not in probe.ACTIONS
+        or not people
+        or (verb.script is not None and verb.script not in (scripts or ()))
+    ):
         return
     try:
         values = values_for(people[0], scenario, "HP-22222222")
-        probe.acts(
-            Spec(
-                action=verb.action,
-                reference="HP-22222222",
-                channel=channel,
-                values=values,
-                script=verb.script,
-                text=verb.text,
-            )
-        )
+    except UserError:
+        return  # `_texts` has said so
+    spec = Spec(
+        action=verb.action,
+        reference=values["reference"],
+        channel=channel,
+        values=values,
+        script=verb.script,
+        text=verb.text,
+    )
+    try:
+        probe.acts(spec)
     except UserError as exc:
         yield (*place, verb.field), exc.message, exc.fix

@@ -150,11 +150,10 @@ def read_nodes(text: str, path: str) -> tuple[Node, list[Fault]]:
     except _Stop as stop:
         raise PlanFaults(path, [*builder.faults, stop.fault]) from None
     except MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
         problem = " ".join(part for part in (exc.context, exc.problem) if part)
-        fault = Fault(
-            f"this is no YAML: {problem}", mark.line + 1 if mark else None, fix="mind indentation, colons and quotes"
-        )
+        mark = exc.context_mark if "end of stream" in problem and exc.context_mark else exc.problem_mark
+        fix = "indent with spaces" if "\\t" in problem else "mind indentation, colons and quotes"
+        fault = Fault(f"this is no YAML: {problem}", mark.line + 1 if mark else None, fix=fix)
         raise PlanFaults(path, [*builder.faults, fault]) from exc
     except (YAMLError, YAMLStreamError, ValueError, RecursionError) as exc:
         fault = Fault(f"this is no YAML: {str(exc).splitlines()[0]}", fix="name a plan file")
@@ -200,7 +199,8 @@ class _Builder:
 
     def _start(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, line: int) -> None:
         if event.tag is not None and str(event.tag) not in _TAGS:
-            raise _Stop(f'the tag "{event.tag}" is not read', line, "write the value without a tag")
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+            raise _Stop(f'the tag "{tag}" is not read', line, "write the value without a tag")
         node = Node(line)
         if isinstance(event, ScalarEvent):
             node.done = True

@@ -47,19 +47,21 @@ _BOUNDS = {
 }
 
 
-def word_errors(errors: Iterable[ErrorDetails], type_: Any, node: Node) -> Iterator[tuple[Keys, str, str]]:
+def word_errors(
+    errors: Iterable[ErrorDetails], type_: Any, node: Node, called: object = "value"
+) -> Iterator[tuple[Keys, str, str]]:
     """Yield place (within `node`), message and fix of each error found in reading `node` as `type_`."""
     for error in _likeliest(list(errors), node):
-        message, fix = _word(error, type_)
+        message, fix = _word(error, type_, called)
         keys = tuple(key for key in error["loc"] if isinstance(key, (str, int)))
         if error["type"] == "missing":
             keys = keys[:-1]
         yield node.locate(keys)[0], message, fix
 
 
-def _word(error: ErrorDetails, type_: Any) -> tuple[str, str]:
+def _word(error: ErrorDetails, type_: Any, called: object) -> tuple[str, str]:
     kind, value = error["type"], error["input"]
-    name = error["loc"][-1] if error["loc"] else "value"
+    name = error["loc"][-1] if error["loc"] else called
     context = error.get("ctx", {})
     if kind == "missing":
         return f'"{name}" is missing', f"write {name}: …"
@@ -77,7 +79,7 @@ def _word(error: ErrorDetails, type_: Any) -> tuple[str, str]:
         return message, fix
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
-        return f"{name} is {_show(value)}", f"write {words.format(f'{context[bound]:,g}')}"
+        return f"{name} is {_show(value)}", f"write {words.format(f'{context[bound]:,.15g}')}"
     if kind in _WANTED:
         return f"{name} is {_show(value)}", f"write {_WANTED[kind]}"
     return f"{name} is {_show(value)}: {error['msg']}", ""

@@ -1,6 +1,0 @@
-"""Addresses of the help desk."""
-
-from django.contrib import admin
-from django.urls import include, path
-
-urlpatterns = [path("admin/", admin.site.urls), path("", include("helpdesk.urls"))]
