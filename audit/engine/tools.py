@@ -1,0 +1,112 @@
+"""What probes touch the world with, built once per worker: browser, carriers, store, secrets, and the gate."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from audit.ledger.artifacts import ArtifactFolder
+from audit.ledger.store import Ledger
+from audit.model import Usage
+from audit.plan.model import Plan, Vendor
+from audit.safety import ContactGate, vendor_day
+from audit.settings import Settings
+from probes.browser import ChromiumSource
+from probes.clock import Clock
+from probes.errors import UserError
+from probes.model import Act, Tools
+from probes.telephony.carrier import Carrier
+
+T = TypeVar("T")
+
+
+class Workshop:
+    """A thread with an event loop of its own, in which all probes work; so neither the durable engine's loop nor a
+    caller's is ever held up by them.
+    """
+
+    def __init__(self, settings: Settings, plan: Plan, ledger: Ledger, audit: str, clock: Clock) -> None:
+        self.settings, self.plan, self.ledger, self.audit, self.clock = settings, plan, ledger, audit, clock
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
+        self._browser = ChromiumSource(str(settings.browser) if settings.browser else None)
+        self._carriers: dict[str, Carrier] = {}
+        self._artifacts = ArtifactFolder(settings.home / "artifacts", settings.secrets)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        if not self._loop.is_running():
+            self._loop.close()
+
+    async def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run probe work in the workshop's loop and await it from another one."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    def tools_for(self, vendor: Vendor, reserved: tuple[Act, ...]) -> Tools:
+        """Return the tools for a contact with one vendor; `reserved` are the acts that the engine reserved for it."""
+
+        def usage() -> Usage:
+            day_start_utc, _ = vendor_day(vendor, self.clock.now_utc())
+            return self.ledger.usage(self.audit, vendor.id, day_start_utc)
+
+        return Tools(
+            clock=self.clock,
+            artifacts=self._artifacts,
+            secrets=self.settings.secrets,
+            gate=ContactGate(self.plan, vendor, self.clock, usage, reserved),
+            browser=self._browser,
+            carriers=self,
+        )
+
+    def carrier(self, name: str) -> Carrier:
+        """Return the carrier of this name.
+
+        Raises:
+            UserError: there is none, or it has no credentials.
+        """
+        if name not in self._carriers:
+            if name not in _CARRIERS:
+                raise UserError(f'unknown carrier "{name}"', fix=f"use one of: {', '.join(sorted(_CARRIERS))}")
+            self._carriers[name] = _CARRIERS[name](self.settings)
+        return self._carriers[name]
+
+    async def _close(self) -> None:
+        for carrier in self._carriers.values():
+            await carrier.close()
+        await self._browser.close()
+        current = asyncio.current_task()
+        rest = [task for task in asyncio.all_tasks(self._loop) if task is not current]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+
+def _twilio(settings: Settings) -> Carrier:
+    from probes.telephony.twilio import TwilioCarrier
+    from probes.telephony.twilio_config import API_URL, TwilioConfig
+
+    found = settings.carrier("twilio")
+    config = TwilioConfig(
+        account_sid=found.account_sid or "",
+        auth_token=found.auth_token.reveal() if found.auth_token else "",
+        api_key=found.api_key or "",
+        api_secret=found.api_secret.reveal() if found.api_secret else "",
+        api_base_url=found.base_url or API_URL,
+        insights_base_url=found.insights_base_url,
+        allow_plain_http=settings.allow_plain_http,
+    )
+    return TwilioCarrier(config)
+
+
+_CARRIERS: dict[str, Callable[[Settings], Carrier]] = {"twilio": _twilio}
