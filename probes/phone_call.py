@@ -58,7 +58,7 @@ _RECORDS_AT_MOST_S = 900.0  # the provider's partial summary comes within about 
 _PRICE_AT_MOST_S = 300.0
 _OVERDUE_S = 60.0  # how long after every limit a call may still be up before we end it ourselves
 _GIVE_UP_S = 3600.0
-_SURE_ANSWER_S = 5.0  # a look-to-look gap up to this gives the answer's moment while the call lasts
+_SURE_ANSWER_S = 3.0  # a look-to-look gap up to this gives the answer's moment while the call lasts
 
 _SETTLE_REAL_S = 12.0  # how long after a lost request a call may still appear in the carrier's list
 

@@ -427,7 +427,7 @@ def faint_music(stage: Stage) -> None:
     if stage.chance(0.5):
         stage.hold(40, 150)
         stage.transfer()
-    stage.person(40, 120, bed=stage.music(db=stage.between(-28, -16)).sound)
+    stage.person(40, 120, bed=stage.music(db=stage.between(-25, -14)).sound)
     stage.ends()
 
 

@@ -160,10 +160,10 @@ class PracticeCall:
         """Set how long it may last from the answer on."""
         self.time_limit_s = seconds
 
-    def cancel(self, now_utc: datetime, status: Status = Status.CANCELED) -> None:
+    def cancel(self, now_utc: datetime) -> None:
         """Give up a call that was not answered yet."""
         self._plan.clear()
-        self._end(now_utc, status, 487, End.CALLER)
+        self._end(now_utc, Status.CANCELED, 487, End.CALLER)
 
     def complete(self, now_utc: datetime) -> None:
         """End a call in progress by request."""

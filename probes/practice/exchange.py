@@ -26,7 +26,7 @@ from probes.practice.caller import sayings
 from probes.practice.character import Channel, Phone
 from probes.practice.line import End
 from probes.practice.orders import Change, Hook, Order
-from probes.practice.problems import Notice, bad
+from probes.practice.problems import Notice, ProviderError, bad, not_found
 from probes.practice.resources import Exchanged, Recording, rfc2822
 from probes.practice.sounds import Clip, Sounds, Spoken
 from probes.practice.switches import Switches
@@ -35,6 +35,8 @@ from probes.practice.truth import Truth
 from probes.practice.twiml import PlayUrl, TwimlError, read
 
 _LOG = logging.getLogger(__name__)
+_NOT_UP = "Call is not in-progress. Cannot redirect."
+_SWAPPED_REAL_S = 0.2  # by how much a callback comes after the one that should follow it
 CALLERS = frozenset({"+441134960101", "+441134960102", "+441134960103"})
 
 
@@ -57,6 +59,7 @@ class Entry:
     notices: list[tuple[str, Notice, datetime]] = field(default_factory=list)
     told: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
     prepared: bool = False
 
 
@@ -138,19 +141,25 @@ class Exchange:
         """
         call, now = entry.call, self.clock.now_utc()
         if call.over:
-            raise bad(self.switches.ended_call_code, "Call is not in-progress. Cannot redirect.")
+            raise self._over(entry)
         if change.status is not None:
             if call.status is Status.IN_PROGRESS and change.status == "completed":
                 call.complete(now)
             elif call.status is not Status.IN_PROGRESS:
-                call.cancel(now, Status.CANCELED if change.status == "canceled" else Status.COMPLETED)
+                call.cancel(now)
         elif change.url is not None or change.twiml is not None:
             if call.status is not Status.IN_PROGRESS:
-                raise bad(21220, "Call is not in-progress. Cannot redirect.")
+                raise bad(21220, _NOT_UP)
             self._redirect(call, change)
         if change.time_limit_s is not None:
             call.limit(change.time_limit_s)
         self._after(entry)
+
+    def _over(self, entry: Entry) -> ProviderError:
+        """Return what a change to a call that is over is answered with: both have been seen in the field."""
+        if self.switches.ended_call_code == 20404:
+            return not_found(f"/2010-04-01/Accounts/{self.account.sid}/Calls/{entry.call.sid}.json")
+        return bad(21220, _NOT_UP)
 
     def _redirect(self, call: PracticeCall, change: Change) -> None:
         call.withdraw_request()
@@ -214,6 +223,8 @@ class Exchange:
             progress, number = call.progress[entry.told], entry.told
             entry.told += 1
             self._spawn(self._tell_status(entry, progress, number))
+            entry.moved.set()
+            entry.moved = asyncio.Event()
         entry.changed.set()
 
     def _record(self, entry: Entry, source: str, channels: int, track: str, start_at_utc: datetime) -> Recording:
@@ -273,25 +284,27 @@ class Exchange:
         parameters = status_parameters(call, self.account.sid, progress, number)
         if progress.event == "completed" and entry.recordings:
             parameters |= {"RecordingSid": entry.recordings[0].sid}
-        late_s = switches.callback_delay_s
-        if switches.callbacks_swapped and progress.event != "completed":
-            following = next((p for p in call.progress[number + 1 :] if p.event in hook.events), None)
-            while following is None and not call.over:
-                await entry.changed.wait()
-                await asyncio.sleep(0.01)
-                following = next((p for p in call.progress[number + 1 :] if p.event in hook.events), None)
-            late_s += 0.0 if following is None else self.clock.factor * 0.25
-        if late_s:
-            await self.clock.sleep(late_s)
+        if switches.callbacks_swapped and await self._next_told(entry, hook, number):
+            await asyncio.sleep(_SWAPPED_REAL_S)
+        if switches.callback_delay_s:
+            await self.clock.sleep(switches.callback_delay_s)
         for _ in range(2 if progress.event in switches.callbacks_doubled else 1):
             await self._post(entry, hook, parameters)
+
+    async def _next_told(self, entry: Entry, hook: Hook, number: int) -> bool:
+        """Wait for the next step that is told as well; false where this was the last."""
+        while not any(step.event in hook.events for step in entry.call.progress[number + 1 :]):
+            if entry.call.over:
+                return False
+            await entry.moved.wait()
+        return True
 
     async def _post(self, entry: Entry, hook: Hook, parameters: dict[str, str]) -> None:
         _, logged, notice = await self._web.send(hook.method, hook.url, parameters, self.clock.now_utc())
         entry.log.append(logged)
         if notice is not None:
-            entry.notices.append(("NO" + secrets.token_hex(16), notice, self.clock.now_utc()))
             entry.call.notices.append(notice)
+            self._after(entry)
 
     # --- recordings ---
 

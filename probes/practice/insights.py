@@ -42,12 +42,14 @@ def insights_app(exchange: Exchange) -> Starlette:
             raise bad(20001, f"Invalid ProcessingState value: {asked}")
         entry, now = exchange.look(request.path_params["call"]), exchange.clock.now_utc()
         ended = entry.call.ended_at_utc if entry is not None else None
-        if entry is None or ended is None:
+        if entry is None:
             raise not_found(request.url.path)
+        if ended is None:
+            raise ProviderError(404, 17001, "Completed summary for this call wasn't found")
         complete = now >= ended + timedelta(seconds=exchange.switches.insights_complete_s)
         there = complete or now >= ended + timedelta(seconds=exchange.switches.insights_partial_s)
         if not there or (asked == "complete" and not complete):
-            raise not_found(request.url.path)
+            raise ProviderError(404, 17001, "Completed summary for this call wasn't found")
         url = str(request.url.replace(query=""))
         return answer(_summary(entry.call, exchange.account.sid, url, complete=complete))
 

@@ -47,4 +47,4 @@ class Notice:
     text: str
     log: int = 0
     url: str = ""
-    method: str | None = None
+    method: str = "POST"

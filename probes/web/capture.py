@@ -1,0 +1,67 @@
+"""Keeps a page: its source and its picture, both bounded, both without what must not be seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from playwright.async_api import Error
+
+if TYPE_CHECKING:
+    from playwright.async_api import Locator, Page
+
+LONGEST_SOURCE_CHARS = 5_000_000
+TALLEST_PICTURE_PX = 10_000
+# A page busy with itself gives nothing; we do not wait for it longer than this (real time).
+_MAY_TAKE_S = 15.0
+# Shorter secrets would blacken half a page.
+_SHORTEST_SECRET = 4
+
+_SOURCE = """longest => {
+  const copy = document.documentElement.cloneNode(true);
+  for (const field of copy.querySelectorAll('input[type=password]')) field.removeAttribute('value');
+  const doctype = document.doctype ? new XMLSerializer().serializeToString(document.doctype) + '\\n' : '';
+  const text = doctype + copy.outerHTML;
+  return text.length <= longest ? text : text.slice(0, longest)
+    + `\\n<!-- cut here: the whole page has ${text.length} characters -->`;
+}"""
+_SIZE = "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+
+T = TypeVar("T")
+
+
+async def source(page: Page) -> str | None:
+    """Return the page's source as it now stands, without the values of password fields; None if it does not answer."""
+    text = await _within_reason(page.evaluate(_SOURCE, LONGEST_SOURCE_CHARS))
+    return None if text is None else str(text)
+
+
+async def screenshot(page: Page, secret_fields: list[Locator], secrets: tuple[str, ...]) -> bytes | None:
+    """Return the whole page as PNG, bounded in height, with fields and texts that hold secrets painted over."""
+    size = await _within_reason(page.evaluate(_SIZE))
+    if size is None:
+        return None
+    width, height = int(size[0]), int(size[1])
+    masks = list(secret_fields)
+    for frame in page.frames:
+        masks.append(frame.locator("input[type=password]"))
+        masks += [frame.get_by_text(secret) for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    too_tall = height > TALLEST_PICTURE_PX
+    return await _within_reason(
+        page.screenshot(
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": max(1, width), "height": TALLEST_PICTURE_PX} if too_tall else None,
+            mask=masks,
+            mask_color="#333333",
+            animations="disabled",
+            timeout=_MAY_TAKE_S * 1000,
+        )
+    )
+
+
+async def _within_reason(work: Coroutine[Any, Any, T]) -> T | None:
+    try:
+        return await asyncio.wait_for(work, _MAY_TAKE_S)
+    except (Error, TimeoutError):
+        return None

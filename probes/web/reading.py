@@ -1,0 +1,182 @@
+"""What a ticket's page says: whose a message is, whether it is new, what a status word means (pure)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+
+from probes.errors import Side
+from probes.events import TicketState
+from probes.web.channel import Messages
+from probes.web.moments import claimed_moment, without_relative, zone_named
+
+LONGEST_TEXT = 100_000
+# A message is ours if it says little besides what we wrote; a receipt that quotes us says more.
+_OURS_FROM_RATIO = 0.9
+_COMPARED_CHARS = 4000
+_WE = ("you", "me", "sie", "ich", "vous", "moi", "tú", "yo", "usted")
+
+_STATES: dict[TicketState, tuple[str, ...]] = {
+    TicketState.OPEN: (
+        "open", "new", "opened", "reopened", "re-opened", "in progress", "assigned", "unassigned", "submitted",
+        "received", "active", "acknowledged", "under review", "in review", "being worked on", "work in progress",
+        "investigating", "escalated", "awaiting agent", "waiting for support", "awaiting support", "on hold",
+        "in bearbeitung", "offen", "neu", "wieder geöffnet", "eingegangen",
+        "ouvert", "nouveau", "en cours", "rouvert", "abierto", "nuevo", "en curso", "en progreso", "reabierto",
+    ),
+    TicketState.WAITING_FOR_US: (
+        "waiting for customer", "waiting on customer", "awaiting customer", "pending customer", "waiting for you",
+        "waiting on you", "awaiting your reply", "awaiting your response", "waiting for your reply",
+        "waiting for requester", "awaiting requester", "customer action required", "needs your reply", "needs info",
+        "more information needed", "information requested", "feedback required",
+        "wartet auf kunden", "warten auf kunden", "wartet auf sie", "rückfrage", "warten auf rückmeldung",
+        "en attente du client", "en attente de votre réponse", "esperando al cliente", "en espera del cliente",
+    ),
+    TicketState.RESOLVED: (
+        "resolved", "solved", "fixed", "completed", "complete", "done",
+        "gelöst", "erledigt", "behoben", "résolu", "terminé", "resuelto", "solucionado",
+    ),
+    TicketState.CLOSED: (
+        "closed", "cancelled", "canceled", "archived", "duplicate", "rejected", "withdrawn", "deleted",
+        "geschlossen", "abgeschlossen", "storniert", "fermé", "clos", "clôturé", "annulé", "cerrado", "cancelado",
+    ),
+}  # fmt: skip
+_NEGATIONS = {"not", "never", "no", "nicht", "nie", "non", "pas", "un"}
+
+
+def state_of(text: str, states: Mapping[str, TicketState] | None = None) -> TicketState:
+    """Return what a status text means: by the plan's words first, then by the built-in ones.
+
+    A text that is no known word but contains words of one meaning only ("Status: Resolved") has that meaning,
+    unless it says no. What is left is UNKNOWN.
+    """
+    word = _word(text)
+    for own, state in (states or {}).items():
+        if _word(own) == word:
+            return state
+    found = {state for state, words in _STATES.items() if word in words}
+    if not found:
+        found = {state for state, words in _STATES.items() for known in words if _contains(word, known)}
+        if TicketState.WAITING_FOR_US in found:
+            found = {TicketState.WAITING_FOR_US}
+        if _NEGATIONS & set(re.findall(r"\w+", word)):
+            found = set()
+    return found.pop() if len(found) == 1 else TicketState.UNKNOWN
+
+
+def _word(text: str) -> str:
+    return " ".join(text.casefold().split()).strip(" .:;!-–—[]()«»\"'")
+
+
+def _contains(text: str, known: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(known)}(?![\w-])", text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawMessage:
+    """A message as it stands on the page. `times` are the texts that may tell its time, the most exact first.
+
+    `marked` is the side that the plan's selectors say, null where they say nothing.
+    """
+
+    author: str | None
+    subject: str | None
+    text: str
+    times: tuple[str, ...]
+    shown_time: str | None
+    marked: Side | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mine:
+    """By what our own messages are known: our names and addresses, and what we wrote."""
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+def side_of(message: RawMessage, mine: Mine) -> Side:
+    """Return whose message it is. Without an author, a mark or our own words it is not known."""
+    if message.marked is not None:
+        return message.marked
+    author = " ".join((message.author or "").casefold().split())
+    names = [" ".join(name.casefold().split()) for name in mine.names if name.strip()]
+    if author and (author in _WE or any(_contains(author, name) for name in names)):
+        return Side.OURS
+    if any(_says_little_besides(message.text, text) for text in mine.texts):
+        return Side.OURS
+    return Side.VENDOR if author else Side.NOT_KNOWN
+
+
+def _says_little_besides(text: str, ours: str) -> bool:
+    text, ours = _plain(text)[:_COMPARED_CHARS], _plain(ours)[:_COMPARED_CHARS]
+    if not text or not ours:
+        return False
+    if text == ours:
+        return True
+    shorter, longer = sorted((len(text), len(ours)))
+    if shorter / longer < _OURS_FROM_RATIO / (2 - _OURS_FROM_RATIO):
+        return False
+    return SequenceMatcher(None, text, ours, autojunk=False).ratio() >= _OURS_FROM_RATIO
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def keys_of(messages: Sequence[RawMessage]) -> tuple[str, ...]:
+    """Return a key for each message that stays the same when the page is sorted otherwise or its times move on.
+
+    Equal messages of one author are told apart by counting them.
+    """
+    counts: Counter[str] = Counter()
+    keys = []
+    for message in messages:
+        content = "\0".join(
+            _plain(without_relative(part or "")) for part in (message.author, message.subject, message.text)
+        )
+        digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+        counts[digest] += 1
+        keys.append(f"{digest}-{counts[digest]}")
+    return tuple(keys)
+
+
+def claimed_time(message: RawMessage, how: Messages) -> tuple[str | None, datetime | None]:
+    """Return what the page says of a message's time: the words, and the moment if they name one."""
+    zone = zone_named(how.time_zone)
+    for text in message.times:
+        moment = claimed_moment(text, zone=zone, day_first=how.day_first, time_format=how.time_format)
+        if moment is not None:
+            return text, moment
+    shown = message.shown_time or next(iter(message.times), None)
+    return shown, None
+
+
+def cut(text: str | None, pattern: str | None) -> str | None:
+    """Return the part of `text` that a regular expression marks (its group, else all of it), or None."""
+    if text is None:
+        return None
+    if pattern is None:
+        return text.strip() or None
+    found = re.search(pattern, text, re.MULTILINE)
+    if found is None:
+        return None
+    part = found.group(1) if found.re.groups else found.group(0)
+    return part.strip() or None if part is not None else None
+
+
+def bounded(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return `text`, cut where it is longer than anybody would write, with a word that says so."""
+    return text if len(text) <= longest else f"{text[:longest]} […cut after {longest} characters]"
+
+
+def nearest(wanted: str, names: Iterable[str], count: int = 8) -> tuple[str, ...]:
+    """Return the names most like `wanted`, best first."""
+    clean = {" ".join(name.split())[:80]: None for name in names if name.strip()}
+    folded = wanted.casefold()
+    return tuple(sorted(clean, key=lambda name: -SequenceMatcher(None, folded, name.casefold()).ratio())[:count])

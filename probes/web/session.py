@@ -1,0 +1,489 @@
+"""Carries out a plan's steps in one browser context, and keeps what the pages showed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from playwright.async_api import Error
+from playwright.async_api import TimeoutError as TooSlow
+
+from probes.browser import Bounds
+from probes.errors import Failure, FailureKind, Side, Unavailable
+from probes.events import PageCaptured, ValueRead
+from probes.model import Artifact, Sighting, Tools
+from probes.web.capture import screenshot, source
+from probes.web.channel import PAGE, TITLE, URL, Channel, Expect, Read, Spot, Step
+from probes.web.failures import StepFailed, classify, failed, http_failure
+from probes.web.reading import bounded, cut
+from probes.web.targets import find
+from probes.web.texts import Texts
+from probes.web.traffic import Traffic
+from probes.web.walls import wall_on
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Locator, Page
+
+# Real seconds. A page is quiet when nothing was under way for so long; some pages never are.
+_QUIET_S = 0.3
+_NEVER_QUIET_AFTER_S = 5.0
+_ASK_AGAIN_S = 0.05
+_ELEMENT_SHARE = 1 / 3  # of the page's timeout is waited for an element
+_CONTACT_MAY_TAKE_S = 600.0
+_FILLING = ("fill", "select", "check", "upload")
+_PERHAPS_A_WALL = (
+    FailureKind.ELEMENT_NOT_FOUND, FailureKind.ELEMENT_UNUSABLE, FailureKind.EXPECTATION_NOT_MET,
+    FailureKind.VALUE_NOT_READ, FailureKind.HTTP_ERROR, FailureKind.LOGIN_FAILED,
+)  # fmt: skip
+_LONGEST_PAGE_TEXT = 2_000_000
+
+
+@asynccontextmanager
+async def open_session(channel: Channel, texts: Texts, tools: Tools, hosts: frozenset[str]) -> AsyncIterator[Session]:
+    """Open a fresh browser context for one contact with a channel."""
+    async with tools.browser.context(hosts) as context:
+        session = Session(channel, texts, tools, Traffic(Bounds(hosts)))
+        await session.begin(context)
+        yield session
+
+
+class Session:
+    """One contact on the web: `sightings` is what was seen so far, `sent` whether the act may have left."""
+
+    def __init__(self, channel: Channel, texts: Texts, tools: Tools, traffic: Traffic) -> None:
+        self.channel, self.texts, self.tools, self.traffic = channel, texts, tools, traffic
+        self.sightings: list[Sighting] = []
+        self.acted_at_utc: datetime | None = None
+        self.sent = False
+        self._timeout_s = channel.timeout.s
+        self._wait_s = channel.timeout.s * _ELEMENT_SHARE
+        self._secret_fields: list[Locator] = []
+        self._captures, self._kept = 0, False
+        self.page: Page
+
+    async def begin(self, context: BrowserContext) -> None:
+        """Open the first page."""
+        self.traffic.watch(context)
+        context.set_default_timeout(self._wait_s * 1000)
+        context.set_default_navigation_timeout(self._timeout_s * 1000)
+        self.page = await context.new_page()
+        self.traffic.popups.clear()
+        await self.traffic.watch_page(self.page)
+
+    async def attempt(self, work: Awaitable[None], where: str) -> Failure | None:
+        """Do some work in this session, within a bound on the whole contact; return what it failed by, if it did."""
+        try:
+            async with asyncio.timeout(_CONTACT_MAY_TAKE_S):
+                await work
+        except StepFailed as exc:
+            return exc.failure
+        except Error as exc:
+            return self._from_browser(exc, where)
+        except TimeoutError:
+            text = f"{where} was not through after {_CONTACT_MAY_TAKE_S:g} s"
+            return Failure(FailureKind.TIMEOUT, Side.NOT_KNOWN, where, text)
+        return None
+
+    # --- steps ---
+
+    async def run(self, steps: tuple[Step, ...], where: str, *, act: int | None = None) -> None:
+        """Carry out steps in turn; the one with index `act` is what the vendor notices.
+
+        Raises:
+            StepFailed: a step did not come off; the page as it then stood is captured.
+        """
+        for index, step in enumerate(steps):
+            name = f"{where}[{index}] {step.verb}"
+            try:
+                await self._one(step, name, is_act=index == act)
+            except StepFailed as exc:
+                await self.capture(f"{name} failed")
+                raise StepFailed(await self._seen_closer(exc.failure)) from exc
+            except Error as exc:
+                await self.capture(f"{name} failed")
+                raise StepFailed(self._from_browser(exc, name)) from exc
+            more = index + 1 < len(steps) and steps[index + 1].verb in _FILLING
+            if not self._kept and not (step.verb in _FILLING and more):
+                await self.capture(name)
+
+    async def _one(self, step: Step, name: str, *, is_act: bool) -> None:
+        if step.verb not in ("expect", "read"):
+            self._kept = False
+        if step.goto is not None:
+            await self.goto(self.texts.address(step.goto), name)
+        for target, value in (step.fill or {}).items():
+            await self._fill(target, value, name)
+        for target, value in (step.select or {}).items():
+            await self._select(target, value, name)
+        if step.check is not None:
+            await self._use(await self._find(step.check, "check", name), "check", step.check, name)
+        for target, upload in (step.upload or {}).items():
+            field = await self._find(target, "upload", name)
+            content = self.texts.typed(upload.text).encode()
+            await field.set_input_files(
+                {"name": self.texts.typed(upload.name), "mimeType": upload.media_type, "buffer": content}
+            )
+        if step.click is not None:
+            await (self._act if is_act else self._click)(step.click, name)
+        if step.expect is not None:
+            await self._expect(step.expect, name)
+        if step.read is not None:
+            await self._read(step.read, name)
+
+    async def goto(self, address: str, name: str) -> None:
+        """Open an address (relative to the channel's) and wait until the page is there."""
+        url, mark = self.channel.address(address), len(self.traffic.requests)
+        try:
+            await self.page.goto(url, wait_until="domcontentloaded")
+        except TooSlow:
+            raise self._too_slow(name, mark) from None
+        except Error as exc:
+            if "interrupted by another navigation" not in exc.message and not self._aborted_for_another(mark):
+                raise StepFailed(self._from_browser(exc, name)) from exc
+        await self._settle(name, mark)
+
+    async def _fill(self, target: str, value: str, name: str) -> None:
+        target = self.texts.typed(target)
+        field = await self._find(target, "fill", name)
+        if self.texts.holds_secret(value):
+            self._secret_fields.append(field)
+        try:
+            await field.fill(self.texts.typed(value))
+        except Error as exc:
+            raise self._unusable(exc, target, name) from exc
+
+    async def _select(self, target: str, value: str, name: str) -> None:
+        target, value = self.texts.typed(target), self.texts.typed(value)
+        field = await self._find(target, "select", name)
+        options = await field.evaluate("list => [...list.options].map(option => [option.label.trim(), option.value])")
+        chosen = next((each for each in options if each[0] == value), None) or next(
+            (each for each in options if each[1] == value), None
+        )
+        if chosen is None:
+            listed = ", ".join(f'"{label}"' for label, _ in options[:12])
+            raise failed(
+                FailureKind.ELEMENT_NOT_FOUND,
+                Side.OURS,
+                name,
+                f'"{target}" has no choice "{value}"; there is: {listed}',
+            )
+        try:
+            await field.select_option(value=chosen[1])
+        except Error as exc:
+            raise self._unusable(exc, target, name) from exc
+
+    async def _use(self, element: Locator, verb: str, target: str, name: str) -> None:
+        try:
+            await (element.check() if verb == "check" else element.click())
+        except Error as exc:
+            raise self._unusable(exc, target, name) from exc
+
+    async def _click(self, target: str, name: str) -> None:
+        element = await self._find(target, "click", name)
+        mark, popups = len(self.traffic.requests), len(self.traffic.popups)
+        await self._use(element, "click", target, name)
+        await self._settle(name, mark)
+        await self._follow_popup(popups, name)
+
+    async def _act(self, target: str, name: str) -> None:
+        """Press what sends. After this the vendor may have noticed, whatever else happens."""
+        element = await self._find(target, "click", name)
+        wall = await wall_on(self.page)
+        if wall is not None:
+            raise failed(FailureKind.BLOCKED, Side.OURS, name, f"{wall} stands before {target!r}; nothing was sent")
+        if not self._kept:
+            await self.capture(f"{name} (before)")
+        self._kept = False
+        mark, frames_mark = len(self.traffic.requests), self.traffic.frames_sent
+        popups = len(self.traffic.popups)
+        self.acted_at_utc = self.tools.clock.now_utc()
+        try:
+            await self._use(element, "click", target, name)
+            self.sent = True  # until the traffic says otherwise
+            await self._settle(name, mark)
+            await self._until_sent(mark, frames_mark)
+        except BaseException:
+            self.sent = self.traffic.sent_since(mark, frames_mark)
+            raise
+        self.sent = self.traffic.sent_since(mark, frames_mark)
+        if not self.sent:
+            raise failed(
+                FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, f"nothing was sent: {await self._refused_by_page()}"
+            )
+        lost = self.traffic.lost_since(mark)
+        if lost is not None:
+            text = self.traffic.errors.get(lost, "no answer")
+            known = classify(text, name, lost.url)
+            kind, side = (known.kind, known.side) if known else (FailureKind.CONNECTION_LOST, Side.NETWORK)
+            raise failed(kind, side, name, f"the form left for {lost.url}, and its answer was lost: {text}")
+        await self._follow_popup(popups, name)
+
+    async def _until_sent(self, mark: int, frames_mark: int) -> None:
+        begun_s = time.monotonic()
+        while not self.traffic.sent_since(mark, frames_mark) and time.monotonic() - begun_s < self._wait_s:
+            if await self._refused_fields():
+                return
+            await asyncio.sleep(_ASK_AGAIN_S)
+        await self._settle("", mark)
+
+    async def _refused_fields(self) -> list[str]:
+        try:
+            return [
+                str(name)
+                for name in await self.page.evaluate(
+                    "() => [...document.querySelectorAll('input:invalid,select:invalid,textarea:invalid')].slice(0, 8)"
+                    '.map(field => `"${field.labels?.[0]?.innerText || field.name}" (${field.validationMessage})`)'
+                )
+            ]
+        except Error:
+            return []
+
+    async def _refused_by_page(self) -> str:
+        fields = await self._refused_fields()
+        if fields:
+            return f"the page wants {', '.join(' '.join(field.split()) for field in fields)}"
+        if self.traffic.dialogs:
+            return f'the page said "{self.traffic.dialogs[-1][:200]}"'
+        return "the click set nothing off"
+
+    async def _expect(self, expect: Expect, name: str) -> None:
+        if expect.target is not None:
+            await self._find(expect.target, "expect", name)
+            return
+        wanted = " ".join(self.texts.typed(expect.text or "").split())
+        begun_s = time.monotonic()
+        while True:
+            if expect.url is not None:
+                met, what = re.search(expect.url, self.page.url) is not None, f"address like {expect.url}"
+            else:
+                met, what = wanted in " ".join((await self.page_text()).split()), f'text "{expect.text}"'
+            if met:
+                return
+            if time.monotonic() - begun_s > self._wait_s:
+                beginning = " ".join((await self.page_text()).split())[:300]
+                raise failed(
+                    FailureKind.EXPECTATION_NOT_MET,
+                    Side.NOT_KNOWN,
+                    name,
+                    self.texts.scrub(f"no {what} at {self.page.url[:200]}; the page says: {beginning}"),
+                )
+            self._kept = False  # the page goes on changing
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _read(self, read: Read, name: str) -> None:
+        value = await self.read_spot(read, name)
+        if value is None:
+            text = bounded(" ".join((await self._spot_text(read, name)).split()), 300)
+            raise failed(
+                FailureKind.VALUE_NOT_READ,
+                Side.OURS,
+                name,
+                self.texts.scrub(f'no "{read.name}" at {read.at} by regex {read.regex!r}; there stands: {text}'),
+            )
+        self.keep_value(read.name, value)
+
+    def keep_value(self, name: str, value: str) -> None:
+        """Note a value that the vendor's page gave."""
+        value = self.texts.scrub(bounded(value, 2000))
+        self.texts.read[name] = value
+        self._saw(ValueRead(name, value, self.texts.scrub(self.page.url)))
+
+    async def read_spot(self, spot: Spot, name: str, *, wait: bool = True) -> str | None:
+        """Return the value at a spot, waiting for it for a while; None if it does not come."""
+        begun_s = time.monotonic()
+        while True:
+            value = cut(await self._spot_text(spot, name), spot.regex)
+            if value is not None or not wait or time.monotonic() - begun_s > self._wait_s:
+                return value
+            self._kept = False
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _spot_text(self, spot: Spot, name: str) -> str:
+        if spot.at == PAGE:
+            return await self.page_text()
+        if spot.at == URL:
+            return self.page.url
+        if spot.at == TITLE:
+            return await self.page.title()
+        element = await self._find(spot.at, "read", name)
+        return str(await element.evaluate("element => element.value ?? element.innerText"))
+
+    async def page_text(self) -> str:
+        """Return the visible text of the page and its frames, bounded."""
+        texts = []
+        for frame in self.page.frames:
+            with contextlib.suppress(Error):
+                cut_at = _LONGEST_PAGE_TEXT
+                texts.append(str(await frame.evaluate(f"() => (document.body?.innerText ?? '').slice(0, {cut_at})")))
+        return "\n".join(texts)
+
+    async def _find(self, target: str, verb: str, name: str) -> Locator:
+        return await find(self.page, self.texts.typed(target), verb, name, self._wait_s)
+
+    # --- waiting ---
+
+    async def _settle(self, name: str, mark: int) -> None:
+        """Wait until a page that may be loading is there and quiet; then say if it is none.
+
+        Raises:
+            StepFailed: it never came, came too large, or is an error page.
+        """
+        begun_s, quiet_since_s = time.monotonic(), None
+        while True:
+            await asyncio.sleep(_ASK_AGAIN_S)
+            now_s = time.monotonic()
+            if self.traffic.loading(self.page):
+                if now_s - begun_s > self._timeout_s:
+                    raise self._too_slow(name, mark)
+                continue
+            quiet_since_s = None if self.traffic.under_way else (quiet_since_s or now_s)
+            if quiet_since_s is not None and now_s - quiet_since_s >= _QUIET_S:
+                break
+            if now_s - begun_s > _NEVER_QUIET_AFTER_S:
+                break
+        with contextlib.suppress(TooSlow):  # a page whose pictures are late can be read already
+            await self.page.wait_for_load_state("load", timeout=_NEVER_QUIET_AFTER_S * 1000)
+        self._judge_page(name, mark)
+
+    def _judge_page(self, name: str, mark: int) -> None:
+        if self.traffic.too_large:
+            raise failed(FailureKind.TOO_LARGE, Side.VENDOR, name, f"{self.page.url} is larger than a page should be")
+        if self.traffic.crashed:
+            raise failed(FailureKind.INTERRUPTED, Side.OURS, name, f"the browser gave up on {self.page.url}")
+        documents = self.traffic.documents_since(mark, self.page)
+        if not documents:
+            return
+        last = documents[-1]
+        if last in self.traffic.errors:
+            error = self.traffic.errors[last]
+            if "ERR_ABORTED" in error:
+                if self.traffic.downloads:
+                    raise self._download(name)
+                return  # the page changed its mind, or the server answered that nothing changes
+            failure = classify(error, name, last.url)
+            if failure is not None:
+                raise StepFailed(failure)
+        status = self.traffic.statuses.get(last)
+        if status is not None and status >= 400:
+            raise StepFailed(http_failure(status, name, last.url))
+
+    async def _follow_popup(self, before: int, name: str) -> None:
+        """Go on in a page that a click opened beside ours, if it is one of the vendor's; close any other."""
+        opened = self.traffic.popups[before:]
+        for popup in opened[:-1]:
+            await popup.close()
+        if not opened:
+            return
+        popup = opened[-1]
+        with contextlib.suppress(TooSlow):
+            await popup.wait_for_load_state("domcontentloaded", timeout=self._wait_s * 1000)
+        if popup.url.startswith(("http://", "https://")):
+            self.page = popup
+            await self.traffic.watch_page(popup)
+            await self._settle(name, len(self.traffic.requests))
+        else:
+            await popup.close()
+
+    # --- what is kept ---
+
+    async def capture(self, step: str) -> None:
+        """Keep the page as it stands: screenshot, source and what it is called."""
+        at_utc = self.tools.clock.now_utc()
+        self._captures, self._kept = self._captures + 1, True
+        name = f"{self._captures:02d}-" + re.sub(r"[^a-z0-9]+", "-", step.lower()).strip("-")
+        artifacts: list[Artifact] = []
+        try:
+            html_text = await source(self.page)
+            if html_text is not None:
+                data = self.texts.scrub(html_text).encode("utf-8", "replace")
+                artifacts.append(self.tools.artifacts.put(data, "text/html", f"{name}.html"))
+            png = await screenshot(self.page, self._secret_fields, self.texts.revealed)
+            if png is not None:
+                artifacts.append(self.tools.artifacts.put(png, "image/png", f"{name}.png"))
+        except Unavailable as exc:
+            if not self.sent:
+                raise
+            raise failed(FailureKind.STORE_FAILED, Side.OURS, step, exc.message) from exc
+        url, title = self.page.url, ""
+        with contextlib.suppress(Error):
+            title = await self.page.title()
+        shown = PageCaptured(
+            step, self.texts.scrub(url), self.texts.scrub(bounded(title, 300)), self._status_of(self.page)
+        )
+        self.sightings.append(Sighting(what=shown, at_utc=at_utc, artifacts=tuple(artifacts)))
+
+    @property
+    def last_artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts of the page captured last."""
+        return self.sightings[-1].artifacts if self.sightings else ()
+
+    def _saw(self, what: ValueRead) -> None:
+        self.sightings.append(Sighting(what=what, at_utc=self.tools.clock.now_utc()))
+
+    def _status_of(self, page: Page) -> int | None:
+        documents = self.traffic.documents_since(0, page)
+        return self.traffic.statuses.get(documents[-1]) if documents else None
+
+    # --- failures ---
+
+    async def _seen_closer(self, failure: Failure) -> Failure:
+        """Return the cause behind a failure where the page shows it: a wall, or a text in no right encoding."""
+        text = self.texts.scrub(failure.text)
+        if failure.kind in _PERHAPS_A_WALL:
+            wall = await wall_on(self.page)
+            if wall is not None:
+                return Failure(FailureKind.BLOCKED, Side.OURS, failure.step, f"{wall} keeps us out ({text})")
+        if failure.kind in (FailureKind.ELEMENT_NOT_FOUND, FailureKind.EXPECTATION_NOT_MET, FailureKind.VALUE_NOT_READ):
+            page_text = await self.page_text()
+            if "\ufffd" in page_text:
+                said = f"the page is not in the encoding that it claims; its text cannot be read ({text})"
+                return Failure(FailureKind.UNREADABLE, Side.VENDOR, failure.step, said)
+        return Failure(failure.kind, failure.side, failure.step, text)
+
+    def _from_browser(self, error: Error, name: str) -> Failure:
+        if self.traffic.too_large:
+            return Failure(FailureKind.TOO_LARGE, Side.VENDOR, name, f"{self.page.url} is larger than a page should be")
+        if "Download is starting" in error.message or self.traffic.downloads:
+            return self._download(name).failure
+        known = classify(error.message, name, self._asked_last())
+        if known is not None:
+            return known
+        if "closed" in error.message or "crash" in error.message.lower():
+            return Failure(FailureKind.INTERRUPTED, Side.OURS, name, f"the browser ended: {error.message[:200]}")
+        return Failure(FailureKind.UNKNOWN, Side.NOT_KNOWN, name, self.texts.scrub(error.message[:500]))
+
+    def _asked_last(self) -> str:
+        documents = self.traffic.documents_since(0, self.page)
+        return documents[-1].url if documents else self.page.url
+
+    def _aborted_for_another(self, mark: int) -> bool:
+        """Whether a page was left for another one before it was there (a script moved on), with no fault of ours."""
+        documents = self.traffic.documents_since(mark, self.page)
+        return len(documents) > 1 and documents[-1] not in self.traffic.errors
+
+    def _download(self, name: str) -> StepFailed:
+        where = self.traffic.downloads[-1] if self.traffic.downloads else self._asked_last()
+        return failed(FailureKind.UNREADABLE, Side.NOT_KNOWN, name, f"{where} is a file to download, not a page")
+
+    def _too_slow(self, name: str, mark: int) -> StepFailed:
+        answered = any(each in self.traffic.statuses for each in self.traffic.documents_since(mark, self.page))
+        side = Side.VENDOR if answered else Side.NETWORK
+        said = "began to come and did not end" if answered else "did not answer"
+        return failed(FailureKind.TIMEOUT, side, name, f"{self._asked_last()} {said} within {self._timeout_s:g} s")
+
+    def _unusable(self, error: Error, target: str, name: str) -> StepFailed:
+        known = classify(error.message, name, self.page.url)
+        if known is not None:
+            return StepFailed(known)
+        why = [line.strip(" -") for line in error.message.splitlines()]
+        reasons = [
+            line for line in why if re.search(r"intercept|not enabled|not editable|not visible|outside|detached", line)
+        ]
+        said = self.texts.scrub((reasons or why)[0][:200])
+        return failed(FailureKind.ELEMENT_UNUSABLE, Side.OURS, name, f'"{target}" cannot be used: {said}')

@@ -1,0 +1,151 @@
+"""Fills a plan's texts, and keeps apart what may be shown and what is typed.
+
+Only the plan's own words may refer to secrets. What was read from a vendor's page is put in as it stands, so that a
+page which says `${env:NAME}` learns nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote, quote_plus
+
+from probes.errors import UserError
+from probes.model import Secrets
+from probes.web.channel import Step
+
+_NAME = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")
+_SECRET = re.compile(r"\$\{[^{}]+\}")
+
+
+class Texts:
+    """The values of one contact. `read` grows as values are read from pages."""
+
+    def __init__(self, values: Mapping[str, str], read: Mapping[str, str], secrets: Secrets) -> None:
+        self.values, self.read = dict(values), dict(read)
+        self._secrets = secrets
+        self._revealed: dict[str, str] = {}
+
+    @property
+    def revealed(self) -> tuple[str, ...]:
+        """The secrets that were used in this contact so far."""
+        return tuple(self._revealed)
+
+    def prepare(self, templates: Iterable[str]) -> None:
+        """Reveal every secret that these texts need, so that none is found missing half-way.
+
+        Raises:
+            UserError: a secret is not set.
+        """
+        for template in templates:
+            self._reveal(template)
+            for name in _NAME.findall(template):
+                self._reveal(self.values.get(name, ""))
+
+    def shown(self, template: str) -> str:
+        """Return the text with secrets left as references."""
+        return self._fill(template, lambda text: text, lambda value: value)
+
+    def typed(self, template: str) -> str:
+        """Return the text as it is typed into a page.
+
+        Raises:
+            UserError: a name stands for nothing, or a secret is not set.
+        """
+        return self._fill(template, self._reveal, lambda value: value)
+
+    def address(self, template: str) -> str:
+        """Return an address; values are put in so that they stay one part of it."""
+        return self._fill(template, self._reveal, lambda value: quote(value, safe="@"))
+
+    def holds_secret(self, template: str) -> bool:
+        """Return whether a text, filled, contains a secret of the plan."""
+        return _SECRET.search(self._fill(template, lambda text: text, lambda value: value, read={})) is not None
+
+    def scrub(self, text: str) -> str:
+        """Return `text` without the secrets known so far, in any of the forms in which pages repeat them."""
+        for secret, reference in self._revealed.items():
+            for form in _forms(secret):
+                text = text.replace(form, reference)
+        return self._secrets.scrub(text)
+
+    def _fill(
+        self,
+        template: str,
+        reveal: Callable[[str], str],
+        put_in: Callable[[str], str],
+        read: Mapping[str, str] | None = None,
+    ) -> str:
+        read = self.read if read is None else read
+        parts = _NAME.split(template)
+        filled = [reveal(parts[0])]
+        for name, rest in zip(parts[1::2], parts[2::2], strict=True):
+            if name in self.read:
+                filled.append(put_in(read.get(name, "")))
+            elif name in self.values:
+                filled.append(put_in(reveal(self.values[name])))
+            else:
+                known = ", ".join(sorted({*self.values, *self.read}))
+                raise UserError(f'"{{{name}}}" stands for nothing here', fix=f"use one of: {known}")
+            filled.append(reveal(rest))
+        return "".join(filled)
+
+    def _reveal(self, text: str) -> str:
+        def secret(match: re.Match[str]) -> str:
+            value = self._secrets.reveal(match[0])
+            if value and value != match[0]:
+                self._revealed[value] = match[0]
+            return value
+
+        return _SECRET.sub(secret, text)
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """The secret itself and as HTML, addresses and scripts write it; the longest first."""
+    forms = {
+        secret,
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def templates_of(step: Step) -> tuple[str, ...]:
+    """Return every text of a step in which names are filled."""
+    texts: list[str | None] = [step.goto, step.check, step.click]
+    for fields in (step.fill, step.select):
+        texts += [text for pair in (fields or {}).items() for text in pair]
+    for target, upload in (step.upload or {}).items():
+        texts += [target, upload.name, upload.text]
+    if step.expect is not None:
+        texts += [step.expect.text, step.expect.target]
+    return tuple(text for text in texts if text is not None)
+
+
+def check_names(steps: tuple[Step, ...], known: set[str]) -> set[str]:
+    """Check that every name in the steps is known or read by an earlier step; return what is known after them.
+
+    Raises:
+        UserError: a name stands for nothing; said before anything is sent.
+    """
+    known = set(known)
+    for step in steps:
+        for text in templates_of(step):
+            check_text(text, known)
+        if step.read is not None:
+            known.add(step.read.name)
+    return known
+
+
+def check_text(text: str, known: set[str]) -> None:
+    """Check that every name in braces in a text is known; raises as `check_names`."""
+    for name in _NAME.findall(text):
+        if name not in known:
+            raise UserError(f'"{{{name}}}" stands for nothing here', fix=f"use one of: {', '.join(sorted(known))}")

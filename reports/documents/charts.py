@@ -1,0 +1,224 @@
+"""From the analysis to figures: which chart proves which measure, promise, case or call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from markupsafe import Markup
+
+from audit.analysis.model import (
+    Analysis,
+    CallRecord,
+    Evidence,
+    Measure,
+    MeasureKind,
+    PromiseOutcome,
+    PromiseRecord,
+    Story,
+    StoryLine,
+)
+from probes.audio.timeline import Timeline
+from reports import words
+from reports.figures.call_strip import call_strip_svg, look, phases
+from reports.figures.case_timeline import Due, Lane, Mark, case_timeline_svg
+from reports.figures.dots import Dot, Row, dots_svg
+from reports.figures.promises import Pledge, promises_svg
+from reports.figures.survival import Curve, survival_svg
+
+MOST_PLEDGES = 14
+_CURVE_FROM_N = 6
+_OUR_KINDS = frozenset({"ticket_submitted", "message_sent"})
+_VENDOR_KINDS = frozenset({"message_seen", "status_seen", "hand_off_seen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure and what stands under it."""
+
+    svg: Markup
+    caption: str
+
+
+def measure_chart(analysis: Analysis, measure_id: str, spoken_of: frozenset[str]) -> Chart | None:
+    """Draw one measure for all vendors that have it, in the report's order; None where nothing was observed."""
+    names = {vendor.id: vendor.name for vendor in analysis.vendors}
+    by_vendor = {measure.vendor: measure for measure in analysis.measures if measure.id == measure_id}
+    measures = [by_vendor[vendor.id] for vendor in analysis.vendors if vendor.id in by_vendor]
+    measures = [measure for measure in measures if measure.n]
+    if not measures:
+        return None
+    title = measures[0].name
+    curves = [
+        _curve(measure, names, spoken_of) for measure in measures if measure.survival and measure.n >= _CURVE_FROM_N
+    ]
+    if len(curves) == len(measures) and any(measure.n_censored for measure in measures):
+        svg = survival_svg(title, curves, horizon_s=max(m.survival.horizon for m in measures if m.survival))
+        how = "Each step is an answer; short strokes are waits that we stopped before an answer came."
+    else:
+        svg = dots_svg(title, [_row(measure, names, spoken_of) for measure in measures], measures[0].unit)
+        how = _dots_explained(measures)
+    spoken = [measure for measure in measures if measure.vendor in spoken_of] or measures
+    said = "; ".join(f"{names.get(m.vendor, m.vendor)}: {words.counted(m)}" for m in spoken[:4])
+    return Chart(Markup(svg), f"{title}, per {measures[0].per}. {how} {said}. {measures[0].method}")  # noqa: S704 - built by us, escaped there
+
+
+def _dots_explained(measures: Sequence[Measure]) -> str:
+    if measures[0].kind is MeasureKind.SHARE:
+        return "Upright line: the share; band: its 95 % interval."
+    parts = [f"One dot is one {measures[0].per}"]
+    if any(observed.censored for measure in measures for observed in measure.observed):
+        parts.append("a hollow dot with an arrow was still waiting when we stopped")
+    if any(measure.estimate is not None for measure in measures):
+        parts.append("upright line: the estimate")
+    if any(measure.low is not None for measure in measures):
+        parts.append("band: its 95 % interval")
+    return "; ".join(parts) + "."
+
+
+def _row(measure: Measure, names: dict[str, str], spoken_of: frozenset[str]) -> Row:
+    label = names.get(measure.vendor, measure.vendor)
+    if measure.kind is MeasureKind.SHARE:
+        dots: tuple[Dot, ...] = ()
+        said = f"{round(sum(o.value for o in measure.observed))} of {measure.n}"
+        said = f"{words.estimate(measure)} ({said})" if measure.estimate is not None else said
+    else:
+        dots = tuple(Dot(o.value, o.censored, ", ".join(o.evidence)) for o in measure.observed)
+        said = words.estimate(measure) if measure.estimate is not None else f"n = {measure.n}: no estimate"
+    below = ""
+    if measure.estimate is None and measure.n == 1 and dots:
+        said, below = words.observed_alone(measure), "one observation"
+    if measure.low is not None and measure.high is not None:
+        below = words.interval(measure.low, measure.high, measure.unit)
+    return Row(label, dots, measure.estimate, measure.low, measure.high, said, below, measure.vendor in spoken_of)
+
+
+def _curve(measure: Measure, names: dict[str, str], spoken_of: frozenset[str]) -> Curve:
+    assert measure.survival is not None
+    points = measure.survival.curve
+    return Curve(
+        label=names.get(measure.vendor, measure.vendor),
+        times_s=tuple(point.at for point in points),
+        shares=tuple(point.waiting for point in points),
+        waits_s=tuple(observed.value for observed in measure.observed),
+        censored_s=tuple(observed.value for observed in measure.observed if observed.censored),
+        low=tuple(point.low for point in points),
+        high=tuple(point.high for point in points),
+        spoken_of=measure.vendor in spoken_of,
+    )
+
+
+def promises_chart(vendor_name: str, promises: Sequence[PromiseRecord]) -> Chart | None:
+    """Draw a vendor's promises that have a due moment, at most `MOST_PLEDGES` of them; None where there are none."""
+    pledges = [pledge for record in promises if (pledge := _pledge(record)) is not None]
+    if not pledges:
+        return None
+    shown = pledges[:MOST_PLEDGES]
+    svg = promises_svg(f"What {vendor_name} promised and what came", shown)
+    cut = f" {len(shown)} of {len(pledges)} promises with a due time are drawn." if len(shown) < len(pledges) else ""
+    return Chart(
+        Markup(svg),  # noqa: S704 - built by us, escaped there
+        "Time from the moment a promise began to run, on the wall clock. "
+        f"Broken line: it had not come when we stopped looking.{cut}",
+    )
+
+
+def _pledge(record: PromiseRecord) -> Pledge | None:
+    if record.made_at_utc is None or record.due_at_utc is None or record.outcome is PromiseOutcome.NOT_OBSERVED:
+        return None
+    promised_s = (record.due_at_utc - record.made_at_utc).total_seconds()
+    actual_s = (record.came_at_utc - record.made_at_utc).total_seconds() if record.came_at_utc else None
+    if promised_s < 0:
+        return None
+    return Pledge(
+        words.plain(words.identifier(record.what), 60), promised_s, actual_s, record.outcome, promise_said(record)
+    )
+
+
+def promise_said(record: PromiseRecord) -> str:
+    """Return a promise's outcome in words, with how late it was."""
+    word = words.OUTCOMES[record.outcome][0]
+    if record.outcome in (PromiseOutcome.LATE, PromiseOutcome.BROKEN) and record.late_by_s is not None:
+        at_least = "at least " if record.came_at_utc is None else ""
+        return f"{word}, {at_least}{words.duration(record.late_by_s)} over"
+    return word
+
+
+def case_chart(analysis: Analysis, story: Story, evidence: dict[str, Evidence]) -> Chart | None:
+    """Draw a case's timeline; the numbers in it are those of the story's lines. None where nothing can be placed."""
+    calls = {call.contact: call for call in analysis.calls if call.case == story.case}
+    vendor = next((vendor for vendor in analysis.vendors if vendor.id == story.vendor), None)
+    marks, seen_calls = [], set()
+    for number, line in enumerate(story.lines, start=1):
+        contact, lane = _place(line, evidence, calls)
+        if lane is None or contact in seen_calls:
+            continue
+        if lane is Lane.CALL and contact is not None:
+            seen_calls.add(contact)
+        marks.append(_mark(number, lane, line, calls.get(contact or "")))
+    if not marks:
+        return None
+    dues = [
+        Due(
+            words.plain(words.identifier(record.what), 40),
+            record.made_at_utc,
+            record.due_at_utc,
+            record.came_at_utc,
+            record.outcome,
+        )
+        for record in analysis.promises
+        if record.case == story.case and record.made_at_utc is not None and record.due_at_utc is not None
+    ]
+    end = story.closed_at_utc or analysis.ended_at_utc or max(line.at_utc for line in story.lines)
+    zone = words.zone(vendor.time_zone if vendor else "UTC")
+    svg = case_timeline_svg(f"Case {story.case}", marks, dues[:8], story.opened_at_utc, end, zone)
+    caption = f"Numbers are the lines of the story below. Times in {zone.key}."
+    if dues:
+        caption += " Promises: grey line up to the due moment, then what came."
+    return Chart(Markup(svg), caption)  # noqa: S704 - built by us, escaped there
+
+
+def _place(
+    line: StoryLine, evidence: dict[str, Evidence], calls: dict[str, CallRecord]
+) -> tuple[str | None, Lane | None]:
+    """Return the contact and the lane of a story's line, by what its evidence is."""
+    found = [evidence[number] for number in line.evidence if number in evidence]
+    contact = next((item.contact for item in found if item.contact in calls), None)
+    kinds = {item.kind for item in found}
+    if contact is not None or line.t_s is not None or any(kind.startswith("call_") for kind in kinds):
+        return contact, Lane.CALL
+    if kinds & _VENDOR_KINDS:
+        return None, Lane.VENDOR
+    return None, Lane.CUSTOMER if kinds & _OUR_KINDS else None
+
+
+def _mark(number: int, lane: Lane, line: StoryLine, call: CallRecord | None) -> Mark:
+    if lane is Lane.CALL and call is not None and call.dialled_at_utc is not None:
+        end = call.dialled_at_utc + timedelta(seconds=call.duration_s) if call.duration_s is not None else None
+        return Mark(number, lane, call.dialled_at_utc, line.sentence, end)
+    return Mark(number, lane, line.at_utc, line.sentence)
+
+
+def call_chart(call: CallRecord) -> Chart | None:
+    """Draw what was heard on a call; None where nothing was recorded."""
+    if call.timeline is None:
+        return None
+    svg = call_strip_svg(
+        call.timeline,
+        title=f"Call {call.number_in_case} of case {call.case}",
+        end_note=f"{words.ENDED_BY[call.ended_by]}, {words.clock(call.timeline.duration_s)}",
+    )
+    caption = "Minutes and seconds of the recording."
+    if call.timeline.holds:
+        caption += " Bracket: on hold; its ticks mark where the music begins again."
+    return Chart(Markup(svg), f"{caption} Found by machine (listener {call.timeline.listener_version}).")  # noqa: S704
+
+
+def call_moments(timeline: Timeline) -> list[tuple[float, str]]:
+    """Return the moments of a recording that a listener may want to jump to."""
+    return [
+        (phase.start_s, f"{look(phase.label)[0]} ({words.duration(phase.end_s - phase.start_s)})")
+        for phase in phases(timeline.segments)
+        if phase.end_s - phase.start_s >= 1.0
+    ][:60]

@@ -1,0 +1,419 @@
+"""The executive report: what it says, in which order, from an analysis. Only layout is decided here.
+
+The values below are what templates/report prints, for paper and screen alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from audit.analysis.model import (
+    Accounting,
+    Analysis,
+    CallRecord,
+    Evidence,
+    Finding,
+    Headline,
+    Judgement,
+    Measure,
+    PromiseOutcome,
+    PromiseRecord,
+    Scorecard,
+    Story,
+    StoryLine,
+    VendorName,
+    Verdict,
+)
+from reports import words
+from reports.documents import charts
+from reports.documents.charts import Chart
+
+MOST_STORIES, MOST_PROMISES, MOST_POINTS, MOST_EVIDENCE, MOST_MEASURES = 12, 60, 6, 400, 150
+# Which two measures stand beside the share of expectations met, where they were rated: the first two of these.
+LEADING = (
+    "first_human_response",
+    "resolution",
+    "call_to_human",
+    "hold",
+    "customer_effort",
+    "contacts_per_case",
+)
+_SLUG = re.compile(r"[^A-Za-z0-9-]+")
+_STANDING = {Verdict.CONFIRMED: 0, Verdict.ANOMALY: 1, Verdict.NOT_ESTABLISHED: 2, Verdict.OURS: 3}
+_WORST_FIRST = {
+    PromiseOutcome.BROKEN: 0,
+    PromiseOutcome.LATE: 1,
+    PromiseOutcome.WITHDRAWN: 2,
+    PromiseOutcome.KEPT: 3,
+    PromiseOutcome.PENDING: 4,
+    PromiseOutcome.NOT_OBSERVED: 5,
+}
+
+
+def slug(name: str) -> str:
+    """Return a name as part of an anchor or file name."""
+    return _SLUG.sub("-", name).strip("-")[:60] or "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One of the three numbers of page 2."""
+
+    value: str
+    name: str
+    interval: str
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
+class VendorSummary:
+    """What page 2 says of a vendor."""
+
+    vendor: VendorName
+    judgement: Judgement | None
+    headline: Headline | None
+    numbers: tuple[Number, ...]
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Findings on one measure, under the sentence of the first, with the chart that proves them."""
+
+    anchor: str
+    lead: Finding
+    others: tuple[Finding, ...]
+    chart: Chart | None
+    evidence: tuple[str, ...]
+    story: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseSection:
+    """A vendor's promises: those not kept first."""
+
+    vendor: VendorName
+    rows: tuple[PromiseRecord, ...]
+    left_out: int
+    counts: tuple[tuple[PromiseOutcome, int], ...]
+    chart: Chart | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSection:
+    """One call of a case: its strip, the file to play, and the moments that can be jumped to."""
+
+    anchor: str
+    call: CallRecord
+    chart: Chart | None
+    audio: str | None
+    moments: tuple[tuple[float, str], ...]
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedLine:
+    """A line of a story. `call` is the anchor of the call that its second belongs to."""
+
+    number: int
+    line: StoryLine
+    call: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StorySection:
+    """A case, told: timeline, lines, calls."""
+
+    anchor: str
+    story: Story
+    vendor: VendorName
+    chart: Chart | None
+    lines: tuple[NumberedLine, ...]
+    calls: tuple[CallSection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """A line of the index: one evidence number with one of its files (or none)."""
+
+    evidence: Evidence
+    name: str
+    path: str | None
+    size: str
+    sha256: str
+    first: bool
+
+
+class Stated(Protocol):
+    """What has a sentence and evidence: tests of limits, pairs, agreement, costs."""
+
+    @property
+    def vendor(self) -> str | None: ...  # noqa: D102
+    @property
+    def sentence(self) -> str: ...  # noqa: D102
+    @property
+    def evidence(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutiveReport:
+    """Everything that the templates print."""
+
+    analysis: Analysis
+    title: str
+    classification: str
+    practice: str | None
+    period: str
+    made: str
+    key_fingerprint: str | None
+    vendors: Mapping[str, VendorName]
+    summaries: tuple[VendorSummary, ...]
+    established: tuple[Finding, ...]
+    established_more: int
+    open_points: tuple[Finding, ...]
+    open_more: int
+    groups: tuple[FindingGroup, ...]
+    not_established: tuple[Finding, ...]
+    scorecards: tuple[Scorecard, ...]
+    promises: tuple[PromiseSection, ...]
+    stories: tuple[StorySection, ...]
+    stories_left_out: int
+    accounting: tuple[tuple[Accounting, str], ...]
+    evidence: tuple[EvidenceRow, ...]
+    evidence_left_out: int
+    evidence_zone: str
+    anchors: frozenset[str]
+    measures: tuple[Measure, ...]
+    measures_left_out: int
+    tests: tuple[tuple[str, tuple[Stated, ...]], ...]
+    judged: bool
+
+
+def build(
+    analysis: Analysis,
+    files: Mapping[str, str],
+    *,
+    now_utc: datetime,
+    classification: str,
+    key_fingerprint: str | None = None,
+) -> ExecutiveReport:
+    """Lay out an analysis. `files` gives the path beside the report for each artifact's hash."""
+    vendors = {vendor.id: vendor for vendor in analysis.vendors}
+    evidence = {item.number: item for item in analysis.evidence}
+    zone = words.zone(analysis.vendors[0].time_zone if len(analysis.vendors) == 1 else "UTC")
+    stories = _chosen_stories(analysis)
+    sections = tuple(_story(analysis, story, vendors, evidence, files) for story in stories)
+    confirmed = _by_vendor(analysis, [f for f in analysis.findings if f.verdict is Verdict.CONFIRMED])
+    unsure = _by_vendor(analysis, [f for f in analysis.findings if f.verdict is not Verdict.CONFIRMED])
+    groups = _groups(analysis, {section.story.case: section.anchor for section in sections})
+    promises = tuple(_promises(analysis, vendor) for vendor in analysis.vendors)
+    cited = _cited(analysis, groups, sections, promises)
+    rows = _evidence_rows([item for item in analysis.evidence if item.number in cited], files)
+    return ExecutiveReport(
+        analysis=analysis,
+        title=analysis.plan_name,
+        classification=classification,
+        practice=practice_notice(analysis.clock_factor),
+        period=words.period(analysis.started_at_utc, analysis.ended_at_utc, zone),
+        made=words.moment(now_utc, zone),
+        key_fingerprint=key_fingerprint,
+        vendors=vendors,
+        summaries=tuple(_summary(analysis, vendor) for vendor in analysis.vendors),
+        established=confirmed[:MOST_POINTS],
+        established_more=max(0, len(confirmed) - MOST_POINTS),
+        open_points=unsure[:MOST_POINTS],
+        open_more=max(0, len(unsure) - MOST_POINTS),
+        groups=groups,
+        not_established=tuple(f for f in unsure if f.verdict is not Verdict.ANOMALY),
+        scorecards=tuple(card for card in analysis.scorecards if any(d.score is not None for d in card.dimensions)),
+        promises=tuple(section for section in promises if section.rows),
+        stories=sections,
+        stories_left_out=len(analysis.stories) - len(stories),
+        accounting=tuple((row, words.accounting(row)) for row in analysis.accounting),
+        evidence=tuple(rows[:MOST_EVIDENCE]),
+        evidence_left_out=len(analysis.evidence) - len({row.evidence.number for row in rows[:MOST_EVIDENCE]}),
+        evidence_zone=zone.key,
+        anchors=frozenset(row.evidence.number for row in rows[:MOST_EVIDENCE]),
+        measures=analysis.measures[:MOST_MEASURES],
+        measures_left_out=max(0, len(analysis.measures) - MOST_MEASURES),
+        tests=_tests(analysis),
+        judged=bool(analysis.judgements),
+    )
+
+
+def _tests(analysis: Analysis) -> tuple[tuple[str, tuple[Stated, ...]], ...]:
+    found: tuple[tuple[str, tuple[Stated, ...]], ...] = (
+        ("Limits of the profile, held against the measurements", analysis.limits),
+        ("The same problem, as two different customers", analysis.pairs),
+        ("Whether answers agree", analysis.agreements),
+        ("What the service costs its customer", analysis.costs),
+    )
+    return tuple((heading, items) for heading, items in found if items)
+
+
+def practice_notice(clock_factor: float) -> str | None:
+    """Return the words that stand on every page of a report made in practice time."""
+    if clock_factor == 1.0:
+        return None
+    return f"Practice vendor, not a real one: its clock ran {words.number(clock_factor)} times as fast as ours"
+
+
+def _summary(analysis: Analysis, vendor: VendorName) -> VendorSummary:
+    measures = [measure for measure in analysis.measures if measure.vendor == vendor.id]
+    headline = next((item for item in analysis.headlines if item.vendor == vendor.id), None)
+    numbers = [_headline_number(headline)] if headline else []
+    numbers += [_measure_number(measure) for measure in _leading(measures)[:2]]
+    account = next((row for row in analysis.accounting if row.vendor == vendor.id), None)
+    judgement = next((item for item in analysis.judgements if item.vendor == vendor.id), None)
+    return VendorSummary(vendor, judgement, headline, tuple(numbers), words.accounting(account) if account else "")
+
+
+def _headline_number(headline: Headline) -> Number:
+    value = words.share(headline.share) if headline.share is not None else f"{headline.met} of {headline.due}"
+    interval = "no interval at this n"
+    if headline.low is not None and headline.high is not None:
+        interval = f"95 % interval {words.interval(headline.low, headline.high, 'share')}"
+    return Number(value, "of expectations met", interval, f"{headline.met} of {headline.due} that came due")
+
+
+def _measure_number(measure: Measure) -> Number:
+    if measure.estimate is None and measure.n == 1:
+        value = words.observed_alone(measure)
+        return Number(value, measure.name, "one observation, so no interval", words.counted(measure))
+    return Number(words.estimate(measure), measure.name, words.estimate_interval(measure), words.counted(measure))
+
+
+def _leading(measures: Sequence[Measure]) -> list[Measure]:
+    """Return measures with observations: the preferred ones first, then those with an estimate, then the rest."""
+
+    def place(measure: Measure) -> tuple[int, int, int]:
+        preferred = LEADING.index(measure.id) if measure.id in LEADING else len(LEADING)
+        return (preferred, measure.estimate is None, -measure.n)
+
+    return sorted((measure for measure in measures if measure.n), key=place)
+
+
+def _by_vendor(analysis: Analysis, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Take findings from each vendor in turn, so that the first few speak of all of them."""
+    order = [vendor.id for vendor in analysis.vendors]
+    queues = {vendor: [f for f in findings if f.vendor == vendor] for vendor in order}
+    taken: list[Finding] = []
+    while any(queues.values()):
+        for vendor in order:
+            if queues[vendor]:
+                taken.append(queues[vendor].pop(0))
+    return tuple(taken)
+
+
+def _groups(analysis: Analysis, told: Mapping[str, str]) -> tuple[FindingGroup, ...]:
+    """Gather confirmed findings and anomalies by measure (by case where there is no measure)."""
+    gathered: dict[str, list[Finding]] = {}
+    for finding in sorted(analysis.findings, key=lambda f: _STANDING[f.verdict]):
+        if finding.verdict in (Verdict.CONFIRMED, Verdict.ANOMALY):
+            gathered.setdefault(finding.measure or f"\0{finding.id}", []).append(finding)
+    groups = []
+    for number, (measure, findings) in enumerate(gathered.items(), start=1):
+        spoken = frozenset(finding.vendor for finding in findings[:1])
+        chart = charts.measure_chart(analysis, measure, spoken) if not measure.startswith("\0") else None
+        cited = tuple(dict.fromkeys(ref for finding in findings for ref in finding.evidence))
+        story = next((told[f.case] for f in findings if f.case is not None and f.case in told), None)
+        groups.append(FindingGroup(f"finding-{number}", findings[0], tuple(findings[1:]), chart, cited, story))
+    return tuple(groups)
+
+
+def _promises(analysis: Analysis, vendor: VendorName) -> PromiseSection:
+    own = [record for record in analysis.promises if record.vendor == vendor.id]
+    own.sort(key=lambda record: (_WORST_FIRST[record.outcome], -(record.late_by_s or 0.0), record.id))
+    room = max(3, MOST_PROMISES // max(1, len(analysis.vendors)))
+    rows = own[:room]
+    best = [record for record in own[room:] if record.outcome is PromiseOutcome.KEPT][:1]
+    if best and not any(record.outcome is PromiseOutcome.KEPT for record in rows):
+        rows[-1:] = best  # the vendor's best result is shown too
+    counts = tuple(
+        (outcome, found) for outcome in PromiseOutcome if (found := sum(record.outcome is outcome for record in own))
+    )
+    return PromiseSection(vendor, tuple(rows), len(own) - len(rows), counts, charts.promises_chart(vendor.name, rows))
+
+
+def _chosen_stories(analysis: Analysis) -> list[Story]:
+    """Choose which cases are told: for each vendor in turn those that findings name, then by broken promises."""
+    named = {finding.case for finding in analysis.findings if finding.case is not None}
+    missed: dict[str, int] = {}
+    for record in analysis.promises:
+        if record.outcome in (PromiseOutcome.BROKEN, PromiseOutcome.LATE):
+            missed[record.case] = missed.get(record.case, 0) + 1
+    order = [vendor.id for vendor in analysis.vendors]
+    queues = {
+        vendor: sorted(
+            (story for story in analysis.stories if story.vendor == vendor),
+            key=lambda story: (story.case not in named, -missed.get(story.case, 0), story.opened_at_utc, story.case),
+        )
+        for vendor in order
+    }
+    chosen: list[Story] = []
+    while any(queues.values()) and len(chosen) < MOST_STORIES:
+        for vendor in order:
+            if queues[vendor] and len(chosen) < MOST_STORIES:
+                chosen.append(queues[vendor].pop(0))
+    return sorted(chosen, key=lambda story: (order.index(story.vendor), story.opened_at_utc, story.case))
+
+
+def _story(
+    analysis: Analysis,
+    story: Story,
+    vendors: Mapping[str, VendorName],
+    evidence: Mapping[str, Evidence],
+    files: Mapping[str, str],
+) -> StorySection:
+    calls = [call for call in analysis.calls if call.case == story.case]
+    anchors = {call.contact: f"call-{slug(call.contact)}" for call in calls}
+    of_contact = {number: item.contact for number, item in evidence.items()}
+    lines = []
+    for number, line in enumerate(story.lines, start=1):
+        contact = next((of_contact[ref] for ref in line.evidence if of_contact.get(ref) in anchors), None)
+        lines.append(NumberedLine(number, line, anchors.get(contact or "")))
+    sections = tuple(_call(call, anchors[call.contact], lines, files) for call in calls)
+    chart = charts.case_chart(analysis, story, dict(evidence))
+    return StorySection(f"case-{slug(story.case)}", story, vendors[story.vendor], chart, tuple(lines), sections)
+
+
+def _call(call: CallRecord, anchor: str, lines: Sequence[NumberedLine], files: Mapping[str, str]) -> CallSection:
+    audio = files.get(call.recording.sha256) if call.recording else None
+    told = [(n.line.t_s, n.line.sentence) for n in lines if n.call == anchor and n.line.t_s is not None]
+    heard = charts.call_moments(call.timeline) if call.timeline else []
+    moments = tuple(sorted([*told, *heard], key=lambda moment: moment[0]))
+    return CallSection(anchor, call, charts.call_chart(call), audio, moments, words.call(call))
+
+
+def _cited(
+    analysis: Analysis,
+    groups: Sequence[FindingGroup],
+    stories: Sequence[StorySection],
+    promises: Sequence[PromiseSection],
+) -> frozenset[str]:
+    refs = {ref for finding in analysis.findings for ref in finding.evidence}
+    refs |= {ref for group in groups for ref in group.evidence}
+    refs |= {ref for section in stories for line in section.story.lines for ref in line.evidence}
+    refs |= {ref for section in stories for call in section.calls for ref in call.call.evidence}
+    refs |= {ref for section in promises for row in section.rows for ref in row.evidence}
+    refs |= {ref for test in analysis.limits for ref in test.evidence}
+    refs |= {ref for pair in analysis.pairs for ref in pair.evidence}
+    refs |= {ref for result in analysis.agreements for ref in result.evidence}
+    refs |= {ref for cost in analysis.costs for ref in cost.evidence}
+    return frozenset(refs)
+
+
+def _evidence_rows(items: Sequence[Evidence], files: Mapping[str, str]) -> list[EvidenceRow]:
+    rows = []
+    for item in items:
+        if not item.artifacts:
+            rows.append(EvidenceRow(item, "journal entry, no file", None, "", "", True))
+        for place, artifact in enumerate(item.artifacts):
+            path = files.get(artifact.sha256)
+            size = words.size(artifact.size_bytes)
+            rows.append(EvidenceRow(item, artifact.name, path, size, artifact.sha256, place == 0))
+    return rows

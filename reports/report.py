@@ -1,0 +1,143 @@
+"""Writes a report: PDF, HTML with the evidence it links to, tables and data."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from audit.analysis.model import Analysis
+from probes.errors import Unavailable, UserError
+from probes.model import Artifact
+from reports import tables, words
+from reports.documents import executive
+from reports.documents.render import render
+from reports.pdf import make_pdf
+
+AUDIENCES = ("executive",)
+# Opened from a folder, these would run a vendor's script in the reader's browser; as text they only show it.
+_ACTIVE = ("text/html", "application/xhtml+xml", "image/svg+xml", "application/xml", "text/xml", "multipart/related")
+_ACTIVE_ENDINGS = (".html", ".htm", ".xhtml", ".xht", ".svg", ".xml", ".mhtml", ".mht", ".shtml", ".js", ".hta")
+_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class ArtifactReader(Protocol):
+    """Gives the bytes of an artifact, checked against their hash."""
+
+    def get(self, artifact: Artifact) -> bytes:
+        """Return the stored bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """What was written. `evidence` gives each artifact's path within `folder` by its hash."""
+
+    folder: Path
+    pdf: Path
+    html: Path
+    data: Path
+    tables: tuple[Path, ...]
+    evidence: Mapping[str, str]
+    audit: str
+    title: str
+
+
+def write_report(
+    analysis: Analysis,
+    artifacts: ArtifactReader,
+    out: Path,
+    *,
+    now_utc: datetime,
+    browser: str | None = None,
+    for_whom: str = "executive",
+    classification: str = "Confidential",
+    key_fingerprint: str | None = None,
+) -> ReportFiles:
+    """Write the report on an analysis into the folder `out`, which is made where it is missing.
+
+    Raises:
+        UserError: there is no report for this reader, or `out` is not a folder.
+        Unavailable: no browser, or the disk is full.
+    """
+    if for_whom not in AUDIENCES:
+        raise UserError(f'there is no report for "{for_whom}"', fix=f"use one of: {', '.join(AUDIENCES)}")
+    if out.exists() and not out.is_dir():
+        raise UserError("the report cannot be written", at=str(out), fix="name a folder; this is a file")
+    try:
+        return _write(analysis, artifacts, out, now_utc, browser, classification, key_fingerprint)
+    except OSError as exc:
+        raise Unavailable(
+            f"the report could not be written: {exc.strerror or exc}",
+            at=str(exc.filename or out),
+            fix="free space on this disk or name another folder with --out",
+        ) from exc
+
+
+def _write(
+    analysis: Analysis,
+    artifacts: ArtifactReader,
+    out: Path,
+    now_utc: datetime,
+    browser: str | None,
+    classification: str,
+    key_fingerprint: str | None,
+) -> ReportFiles:
+    out.mkdir(parents=True, exist_ok=True)
+    for left_over in (out / "evidence", out / "tables"):
+        if left_over.is_dir():
+            shutil.rmtree(left_over)  # files of an earlier report would look like evidence of this one
+    evidence = _write_evidence(analysis, artifacts, out)
+    report = executive.build(
+        analysis, evidence, now_utc=now_utc, classification=classification, key_fingerprint=key_fingerprint
+    )
+    html, pdf, data = out / "report.html", out / "report.pdf", out / "data.json"
+    html.write_text(render(report, "screen"), encoding="utf-8")
+    pdf.write_bytes(
+        make_pdf(
+            lambda pages: render(report, "print", pages),
+            title=f"{words.plain(report.title, 120)}: report on customer support",
+            made_utc=now_utc,
+            browser=browser,
+        )
+    )
+    data.write_text(tables.json_text(analysis), encoding="utf-8")
+    (out / "tables").mkdir(exist_ok=True)
+    written = []
+    for name, text in tables.tables(analysis, evidence).items():
+        written.append(out / "tables" / name)
+        # The mark at the start tells spreadsheets that this is UTF-8.
+        written[-1].write_text(text, encoding="utf-8-sig", newline="")
+    return ReportFiles(out, pdf, html, data, tuple(written), evidence, analysis.audit, report.title)
+
+
+def _write_evidence(analysis: Analysis, artifacts: ArtifactReader, out: Path) -> dict[str, str]:
+    paths: dict[str, str] = {}
+    taken: set[str] = set()
+    for item in analysis.evidence:
+        for artifact in item.artifacts:
+            if artifact.sha256 in paths:
+                continue
+            folder = f"evidence/{executive.slug(item.vendor)}"
+            path = f"{folder}/{evidence_name(item.number, artifact)}"
+            if path.lower() in taken:
+                path = f"{folder}/{evidence_name(f'{item.number}-{artifact.sha256[:12]}', artifact)}"
+            taken.add(path.lower())
+            paths[artifact.sha256] = path
+            target = out / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(artifacts.get(artifact))
+    return paths
+
+
+def evidence_name(number: str, artifact: Artifact) -> str:
+    """Return the file name of an artifact: its evidence number and what it is; safe on every system, runs nowhere."""
+    text = unicodedata.normalize("NFKD", artifact.name).encode("ascii", "ignore").decode()
+    text = _SAFE.sub("-", text.replace("\\", "/").rsplit("/", 1)[-1]).strip("-.")[-60:].lstrip("-.") or "file"
+    active = artifact.media_type.split(";")[0].strip().lower() in _ACTIVE or text.lower().endswith(_ACTIVE_ENDINGS)
+    return f"{executive.slug(number)}-{text}{'.txt' if active else ''}"

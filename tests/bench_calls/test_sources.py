@@ -1,0 +1,127 @@
+"""Sources are on one side of the split, and what renders them does what it says."""
+
+import struct
+import tomllib
+
+import numpy as np
+import pytest
+
+from bench.calls import codecs, compose, line, packages, renderers, sing, synthetic, tones, voices
+from bench.calls.pool import Pool
+from bench.calls.sounds import RATE_HZ, silence, voiced_spans
+
+
+def test_no_package_voice_sentence_or_style_is_on_both_sides() -> None:
+    names = [p.name for p in packages.PACKAGES]
+    assert len(names) == len(set(names))
+    sides = {split: voices.voices(split) for split in ("train", "test")}
+    said = {split: {line.text for voice in of for line in voice.lines} for split, of in sides.items()}
+    speakers = {split: {voice.name for voice in of} for split, of in sides.items()}
+    for one, two in ((said["train"], said["test"]), (speakers["train"], speakers["test"])):
+        assert one
+        assert not one & two
+    assert not {s.name for s in compose.TRAIN_STYLES} & {s.name for s in compose.TEST_STYLES}
+
+
+def test_every_block_of_texts_says_all_kinds() -> None:
+    for block in tomllib.loads(voices.TEXTS.read_text("utf-8"))["block"]:
+        assert all(block[kind] for kind in ("menu", "hold", "advert", "person", "host", "song"))
+        assert "{n}" in block["position"]
+
+
+@pytest.mark.parametrize("country", sorted(tones.COUNTRIES))
+@pytest.mark.parametrize("label", ["ringback", "busy", "reorder"])
+def test_cadence_has_its_frequencies_and_pauses(country: str, label: str) -> None:
+    tone = tones.COUNTRIES[country][label]
+    sound, pauses = tones.cadence(country, label, 3, 0.1)
+    assert len(sound) == pytest.approx((3 * sum(tone.pattern_s) - tone.pattern_s[-1]) * RATE_HZ, abs=4)
+    assert len(pauses) == 3 * len(tone.pattern_s) // 2 - 1
+    assert all(not np.any(sound[a:b]) for a, b in pauses)
+    first = sound[: round(tone.pattern_s[0] * RATE_HZ)]
+    spectrum = np.abs(np.fft.rfft(first * np.hanning(len(first)), RATE_HZ))
+    strongest = np.argsort(spectrum)[-len(tone.frequencies_hz) * 3 :]
+    assert all(np.abs(strongest - hz).min() <= 2 for hz in tone.frequencies_hz)
+
+
+def test_g711_keeps_its_own_levels_and_is_fine_near_zero() -> None:
+    rng = np.random.default_rng(1)
+    sound = (rng.standard_normal(4000) * 0.1).astype(np.float32)
+    for law in ("mu", "a"):
+        once = codecs.g711(sound, law)
+        assert np.array_equal(codecs.g711(once, law), once)
+        assert 10 * np.log10(np.var(sound) / np.var(once - sound)) > 36
+    assert codecs.g711(np.float32([1.0]), "mu")[0] == pytest.approx(32124 / 32768)  # G.711 table 2, top of its range
+    assert codecs.g711(np.float32([1.0]), "a")[0] == pytest.approx(32256 / 32768)
+
+
+def test_loss_is_as_frequent_as_asked_and_comes_in_bursts() -> None:
+    wanted = line.Line(loss_ratio=0.05, loss_frames=4.0)
+    lost = line.lost_frames(RATE_HZ * 3600, wanted, np.random.default_rng(2))
+    assert lost.mean() == pytest.approx(0.05, rel=0.15)
+    bursts = np.count_nonzero(np.diff(lost.astype(int)) == 1)
+    assert lost.sum() / bursts == pytest.approx(4.0, rel=0.15)
+
+
+def test_noise_is_as_loud_as_asked() -> None:
+    speech = synthetic.talk(3, 120, 1.0, np.random.default_rng(3))
+    for kind in ("pink", "hum", "car", "babble", "hiss"):
+        noise = line.background(kind, 80000, np.random.default_rng(4), speech)
+        assert np.sqrt(np.mean(noise**2)) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("concealment", ["zero", "repeat", "wave"])
+def test_lost_frames_are_hidden_as_asked(concealment: str) -> None:
+    sound = tones.burst((400.0,), 4.0, 0.3)
+    wanted = line.Line(loss_ratio=0.05, loss_frames=1.5, concealment=concealment)
+    heard, _ = line.send(sound, silence(4), wanted, np.random.default_rng(5), sound, None)
+    holes = np.abs(heard[800:-800].reshape(-1, 160)).max(axis=1) < 0.001
+    assert holes.any() == (concealment == "zero")
+
+
+def test_sung_note_has_the_pitch_of_its_note() -> None:
+    spoken = synthetic.talk(2.0, 120, 1.0, np.random.default_rng(6))
+    sung = sing.line(spoken, [(220.0, 0.8)], np.random.default_rng(7))
+    assert len(sung) > RATE_HZ * 0.5
+    middle = sung[len(sung) // 3 : len(sung) // 3 + 4096].astype(np.float64)
+    correlation = np.correlate(middle, middle, "full")[len(middle) :]
+    lag = 20 + int(np.argmax(correlation[20:60])) + 1
+    assert RATE_HZ / lag == pytest.approx(220, rel=0.05)
+
+
+def test_talker_pauses_and_speaks(pool: Pool) -> None:
+    person = pool.with_role("person")[0]
+    clip = pool.clip(person, person.clips[0])
+    spans = voiced_spans(np.concatenate([silence(1), clip, silence(1)]))
+    assert spans[0][0] == pytest.approx(RATE_HZ, abs=800)
+    assert spans[-1][1] == pytest.approx(RATE_HZ + len(clip), abs=1600)
+
+
+def test_composed_piece_is_whole_bars_and_the_same_each_time() -> None:
+    one, two = (compose.piece(compose.TRAIN_STYLES[1], 20, np.random.default_rng(8)) for _ in range(2))
+    assert np.array_equal(one, two)
+    assert len(one) / RATE_HZ == pytest.approx(20, abs=3)
+
+
+def packed_literals(text: bytes) -> bytes:
+    """A ProPack block that holds only literals: one code for their number, whose value is 1 << 2 | two more bits."""
+    count = len(text) - 4  # 4..7 literals
+    bits = "00"  # not locked, no key
+    number_of_codes, one_code = format(4, "05b")[::-1], "".join(format(n, "04b")[::-1] for n in (0, 0, 0, 1))
+    bits += number_of_codes + one_code + "00000" * 2  # literals' tree; none for distances and lengths
+    bits += format(1, "016b")[::-1] + "0" + format(count, "02b")[::-1]
+    bits += "0" * (-len(bits) % 16)
+    words = b"".join(struct.pack("<H", int(bits[i : i + 16][::-1], 2)) for i in range(0, len(bits), 16))
+    return b"RNC\x01" + struct.pack(">II", len(text), len(words) + len(text)) + bytes(6) + words + text
+
+
+def test_packed_literals_come_out() -> None:
+    assert renderers.unpacked(packed_literals(b"speak")) == b"speak"
+
+
+def test_wad_gives_its_scores_only(tmp_path) -> None:
+    score, other = b"MThd music", b"something"
+    directory = struct.pack("<ii8s", 12, len(score), b"D_ONE") + struct.pack("<ii8s", 12 + len(score), len(other), b"X")
+    (tmp_path / "a.wad").write_bytes(
+        struct.pack("<4sii", b"IWAD", 2, 12 + len(score + other)) + score + other + directory
+    )
+    assert list(renderers.wad_scores(tmp_path / "a.wad")) == [("D_ONE", score)]
