@@ -360,9 +360,13 @@ class _Look:
         script = Lasting(handle.shortest_script_s, handle.longest_script_s)
         if handle.script_end_s is not None:
             script = Lasting(handle.script_end_s, handle.script_end_s + 1.0)
+        dialled_at = handle.dialled_at_utc
         by, reasons = who_ended(
             EndSignals(
                 failure=None if status.answered or status.failure is None else status.failure.kind,
+                rang_s=None if status.ended_at_utc is None else (status.ended_at_utc - dialled_at).total_seconds(),
+                ring_at_most_s=handle.ring_at_most_s,
+                script_fault=status.failure.text if status.answered and status.failure is not None else None,
                 hang_up_asked_at_utc=handle.hang_up_asked_at_utc,
                 ended_at_utc=status.ended_at_utc,
                 duration_s=status.duration_s,

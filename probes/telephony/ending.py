@@ -13,12 +13,16 @@ from probes.telephony.twiml import Lasting
 class EndSignals:
     """What is known about a call's end.
 
-    `failure` is set where the call was never answered. `hang_up_asked_at_utc` is our own request. `script` says when
+    `failure` is set where the call was never answered, after at most `rang_s` of `ring_at_most_s`. `script_fault` is
+    what the carrier could not carry out of our script. `hang_up_asked_at_utc` is our own request. `script` says when
     our own script hangs up, `longest_s` when our time limit does, both in seconds after the answer. `bye_from` is the
     side whose goodbye the carrier saw, said by `bye_source`. Moments of the carrier are right within `error_s`.
     """
 
     failure: FailureKind | None
+    rang_s: float | None
+    ring_at_most_s: float
+    script_fault: str | None
     hang_up_asked_at_utc: datetime | None
     ended_at_utc: datetime | None
     duration_s: float | None
@@ -33,12 +37,15 @@ class EndSignals:
 # A script end that is known no better than this does not say who hung up.
 _SCRIPT_KNOWN_S = 3.0
 
+# Ringing that ends so much before our own limit was not ended by it.
+_RINGING_KNOWN_S = 3.0
+
 
 def who_ended(signals: EndSignals) -> tuple[Side, tuple[str, ...]]:
     """Return on whose side the call was ended, and the reasons, the deciding one first.
 
-    Order of evidence: our own request before the end; the goodbye that the carrier saw; our time limit; our script's
-    end. Without any of them it stays not known, with what speaks against each side.
+    Order of evidence: our own request before the end; a fault in our own script; the goodbye that the carrier saw; our
+    time limit; our script's end. Without any of them it stays not known, with what speaks against each side.
     """
     if signals.failure is not None:
         return _never_answered(signals)
@@ -46,6 +53,8 @@ def who_ended(signals: EndSignals) -> tuple[Side, tuple[str, ...]]:
     asked = _our_request(signals, reasons)
     if asked:
         return Side.OURS, tuple(reasons)
+    if signals.script_fault is not None:
+        return Side.OURS, (f"our script could not be carried out: {signals.script_fault}", *reasons)
     if signals.bye_from is not None:
         reasons.insert(0, f"{signals.bye_source or 'the carrier'} says that the {_SIDES[signals.bye_from]} hung up")
         if signals.code:
@@ -68,7 +77,13 @@ def _never_answered(signals: EndSignals) -> tuple[Side, tuple[str, ...]]:
     if signals.failure is FailureKind.STOPPED:
         return Side.OURS, ("we cancelled the call before it was answered", *code)
     if signals.failure is FailureKind.NO_ANSWER:
-        return Side.OURS, ("nobody answered, and the ringing time that we allow was over", *code)
+        early_s = signals.ring_at_most_s - (signals.rang_s or 0.0)
+        if signals.rang_s is not None and early_s > _RINGING_KNOWN_S:
+            reason = (
+                f"the ringing ended {early_s:.0f} s before the time that we allow: the vendor or the network did it"
+            )
+            return Side.NOT_KNOWN, (reason, *code)
+        return Side.OURS, (f"nobody answered within the {signals.ring_at_most_s:.0f} s that we allow", *code)
     return Side.NOT_KNOWN, (f"the call was not put through ({signals.failure})", *code)
 
 

@@ -19,6 +19,7 @@ from probes.telephony.carrier import (
     CallStatus,
     Capability,
     DialUncertain,
+    Press,
     RawRecord,
     RecordingInfo,
 )
@@ -95,9 +96,10 @@ class TwilioCarrier:
         try:
             body = await self._ask(self._client.calls.create_async(**arguments))
         except ProviderError as exc:
+            said = ProviderError(exc.status, exc.code, _hidden(exc.message, request))
             if exc.status >= 500 or exc.status == 408:
-                raise _uncertain(doing, str(exc)) from exc
-            raise explained(exc, doing) from None
+                raise _uncertain(doing, str(said)) from None
+            raise explained(said, doing) from None
         except _NEVER_SENT as exc:
             raise self._unreachable(doing, exc) from exc
         except (httpx.HTTPError, TimeoutError) as exc:
@@ -284,6 +286,14 @@ def _uncertain(doing: str, why: str) -> DialUncertain:
         f"{doing}: the answer was lost, so the call may or may not have been placed ({why})",
         fix="look in the carrier's list of calls before calling again",
     )
+
+
+def _hidden(text: str, request: CallRequest) -> str:
+    """Take identification digits out of a text: the provider may quote the document that it refuses."""
+    for line in request.script:
+        if isinstance(line, Press) and line.secret:
+            text = text.replace(line.digits, "(identification)")
+    return text
 
 
 def _said(exc: Exception) -> str:

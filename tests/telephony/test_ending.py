@@ -17,8 +17,9 @@ END = datetime(2026, 11, 22, 10, 2, 8, tzinfo=UTC)
 def signals(**changes: Any) -> EndSignals:
     """Return an answered call of 120 s, a quarter of an hour before every limit of ours."""
     standard: dict[str, Any] = {
-        "failure": None, "hang_up_asked_at_utc": None, "ended_at_utc": END, "duration_s": 120.0, "error_s": 1.0,
-        "script": Lasting(1020.0, 1021.0), "longest_s": 1800.0, "bye_from": None, "bye_source": None, "code": None,
+        "failure": None, "rang_s": None, "ring_at_most_s": 60.0, "script_fault": None, "hang_up_asked_at_utc": None,
+        "ended_at_utc": END, "duration_s": 120.0, "error_s": 1.0, "script": Lasting(1020.0, 1021.0),
+        "longest_s": 1800.0, "bye_from": None, "bye_source": None, "code": None,
     }  # fmt: skip
     return EndSignals(**{**standard, **changes})
 
@@ -41,6 +42,7 @@ def before(seconds: float) -> datetime:
         ({"hang_up_asked_at_utc": before(0.5), "bye_from": Side.VENDOR}, Side.VENDOR, "too close to tell"),
         ({"hang_up_asked_at_utc": before(-9)}, Side.NOT_KNOWN, "9 s after the end"),
         ({"hang_up_asked_at_utc": before(3), "ended_at_utc": None}, Side.OURS, "no moment of the end"),
+        ({"script_fault": "error 12100", "bye_from": Side.VENDOR}, Side.OURS, "error 12100"),
         # 2. the goodbye that the carrier saw
         ({"bye_from": Side.VENDOR, "bye_source": "the summary"}, Side.VENDOR, "the summary says that the called side"),
         ({"bye_from": Side.OURS, "code": "200"}, Side.OURS, "last SIP code 200"),
@@ -56,7 +58,9 @@ def before(seconds: float) -> datetime:
         ({"duration_s": None}, Side.NOT_KNOWN, "only polling ran"),
         # never answered
         ({"failure": FailureKind.BUSY, "code": "486"}, Side.VENDOR, "SIP code 486"),
-        ({"failure": FailureKind.NO_ANSWER}, Side.OURS, "ringing time"),
+        ({"failure": FailureKind.NO_ANSWER}, Side.OURS, "within the 60 s that we allow"),
+        ({"failure": FailureKind.NO_ANSWER, "rang_s": 61.0}, Side.OURS, "within the 60 s that we allow"),
+        ({"failure": FailureKind.NO_ANSWER, "rang_s": 20.0}, Side.NOT_KNOWN, "40 s before the time that we allow"),
         ({"failure": FailureKind.STOPPED}, Side.OURS, "cancelled"),
         ({"failure": FailureKind.NUMBER_UNREACHABLE}, Side.NOT_KNOWN, "not put through"),
     ],

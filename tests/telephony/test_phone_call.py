@@ -228,6 +228,7 @@ async def test_a_call_that_nobody_took_is_over_at_once(
     provider: Provider, bench: Bench, status: str, outcome: ContactOutcome, kind: FailureKind, by: Side
 ) -> None:
     answers(provider, status, price=None)
+    provider.answers[f"GET {p.ONE_CALL}"] = Answer(body=call(status, end_time="Sun, 22 Nov 2026 10:01:02 +0000"))
     seen = await carried_out(bench, MENU)
     assert seen.finished
     assert seen.outcome is outcome

@@ -146,6 +146,17 @@ async def test_a_refusal_says_the_number_what_it_means_and_the_cure(
     assert provider.count("POST", p.CALLS) == 1, "a call must never be asked for twice"
 
 
+async def test_an_error_that_quotes_the_document_shows_no_identification(
+    provider: Provider, carrier: TwilioCarrier
+) -> None:
+    for status in (400, 500):
+        provider.answers[f"POST {p.CALLS}"] = error(status, 12100, 'cannot parse <Play digits="w90210#"/>')
+        with pytest.raises((UserError, DialUncertain)) as caught:
+            await carrier.dial(REQUEST)
+        assert "90210" not in str(caught.value)
+        assert "12100" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
