@@ -47,6 +47,8 @@ from probes.events import (
     WaitEnded,
 )
 
+CHAT = "chat"
+
 
 @dataclass(slots=True)
 class Message:
@@ -81,6 +83,7 @@ class Contact:
 
     id: str
     channel: str
+    probe: str
     action: Action
     started: Event
     step: int
@@ -189,13 +192,13 @@ class Case:
 
     @property
     def submissions(self) -> list[Contact]:
-        """The contacts in which we opened a ticket."""
-        return [c for c in self.contacts.values() if c.submitted is not None]
+        """The contacts in which we opened a ticket (a chat is none)."""
+        return [c for c in self.contacts.values() if c.submitted is not None and c.probe != CHAT]
 
     @property
     def first_submission(self) -> Event | None:
         """The event with which the case's first ticket was opened."""
-        return next((c.submitted for c in self.contacts.values() if c.submitted is not None), None)
+        return next((c.submitted for c in self.submissions), None)
 
     @property
     def answers(self) -> list[Message]:
@@ -303,7 +306,7 @@ def _take(case: Case, event: Event) -> None:
     if isinstance(what, ContactStarted):
         if contact is None and event.contact is not None:
             case.contacts[event.contact] = Contact(
-                event.contact, what.channel, what.action, event, what.step, what.attempt
+                event.contact, what.channel, what.probe, what.action, event, what.step, what.attempt
             )
     elif isinstance(what, ContactEnded):
         if contact is not None:

@@ -22,7 +22,7 @@ def judged(case: Case, question: str) -> list[Event]:
     return [e for e in case.judged if isinstance(e.what, Judged) and e.what.question == question]
 
 
-def _turns(case: Case) -> list[Contact]:
+def turns(case: Case) -> list[Contact]:
     """Return the contacts in which the customer turned to the vendor (looks are not)."""
     return [
         c
@@ -32,9 +32,9 @@ def _turns(case: Case) -> list[Contact]:
 
 
 def _contacts(case: Case) -> Iterable[Observed]:
-    turns = _turns(case)
-    if turns:
-        yield observed(case, float(len(turns)), case.opened.at_utc, *(c.started for c in turns))
+    taken = turns(case)
+    if taken:
+        yield observed(case, float(len(taken)), case.opened.at_utc, *(c.started for c in taken))
 
 
 def _asked_for(cue: CueKind, question: str) -> tuple[MeasureSpec, ...]:
@@ -75,15 +75,12 @@ def _solved_at_first_contact(case: Case) -> Iterable[Observed]:
     """Of the cases that could be solved and were watched to an end: 1 if solved after a single turn to the vendor."""
     if not case.solvable or case.closed is None:
         return
-    done, turns = case.resolved(), _turns(case)
-    if not turns:
+    done, taken = case.resolved(), turns(case)
+    if not taken or (done is None and case.watched_until is None):
         return
-    solved = done is not None and not any(c.started.at_utc > turns[0].started.at_utc for c in turns)
-    if done is None and case.watched_until is None:
-        return
-    yield observed(
-        case, 1.0 if solved else 0.0, case.opened.at_utc, *(c.started for c in turns), *([done] if done else [])
-    )
+    solved = done is not None and not any(c.started.at_utc > taken[0].started.at_utc for c in taken)
+    events = [*(c.started for c in taken), *([done] if done else [])]
+    yield observed(case, 1.0 if solved else 0.0, case.opened.at_utc, *events)
 
 
 def _effort(case: Case) -> Iterable[Observed]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from audit.analysis.measures import cases, tickets
+from audit.analysis.measures import calls, cases, chats, persons, tickets
 from audit.analysis.measures.spec import MeasureSpec
 
 MEASURES: tuple[MeasureSpec, ...] = (
     *tickets.MEASURES,
+    *calls.MEASURES,
+    *chats.MEASURES,
     *cases.MEASURES,
+    *persons.MEASURES,
 )
 
 BY_ID: dict[str, MeasureSpec] = {spec.id: spec for spec in MEASURES}

@@ -1,0 +1,290 @@
+"""Calls: the customer's clock and the vendor's, menu and identification, holds, who ended it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from audit.analysis import phrases
+from audit.analysis.calls import (
+    agent_holds,
+    ended_clause,
+    hold_clause,
+    holds_to_the_end,
+    needed_identification,
+    queue_holds,
+    read_call,
+)
+from audit.analysis.facts import Case, Contact
+from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
+from audit.analysis.model import CallRecord, MeasureKind, Observed, Origin
+from audit.model import Event
+from probes.audio.timeline import Hold, Kind, Label
+from probes.errors import Side
+from probes.events import Action, ContactOutcome, DigitsSent, HandOffSeen, Judged
+
+_NOT_TAKEN = {ContactOutcome.BUSY}
+_LOST_PHASES = {"hold", "queue", "menu", "silence", "announcement", "ringing"}
+
+
+def _calls(case: Case) -> Iterator[tuple[Contact, CallRecord]]:
+    for number, call in enumerate(case.calls, start=1):
+        yield call, read_call(case, call, number)
+
+
+def _proof(call: Contact) -> list[Event]:
+    return [e for e in (call.dialled or call.started, call.heard or call.call_ended or call.ended) if e is not None]
+
+
+def _until_human(vendors_clock: bool) -> Callable[[Case], Iterable[Observed]]:
+    """Return the wait for a person: from the end of dialling, or on the vendor's clock, from the queue's beginning.
+
+    Censored where the call ended before a person was heard. A busy line gives no wait (it is an outcome of its own); a
+    call that nobody listened to gives none either, unless it was never answered.
+    """
+
+    def observe(case: Case) -> Iterable[Observed]:
+        for call in case.calls:
+            if call.outcome in _NOT_TAKEN or (call.heard is None and call.answered is not None):
+                continue
+            begin = call.queue_at_utc() if vendors_clock else (call.dialled or call.started).at_utc
+            human = call.human_at_utc()
+            end = call.call_ended or call.ended
+            last = human or (end.at_utc if end else None)
+            if begin is None or last is None or last < begin:
+                continue
+            value = (last - begin).total_seconds()
+            yield observed(
+                case, value, last, *_proof(call), censored=human is None, contact=call.id, channel=call.channel
+            )
+
+    return observe
+
+
+def _between(first: str, second: str) -> Callable[[Case], Iterable[Observed]]:
+    def observe(case: Case) -> Iterable[Observed]:
+        for call in case.calls:
+            one: Event | None = getattr(call, first)
+            other: Event | None = getattr(call, second)
+            if one is not None and other is not None and other.at_utc >= one.at_utc:
+                value = (other.at_utc - one.at_utc).total_seconds()
+                yield observed(case, value, other.at_utc, one, other, contact=call.id, channel=call.channel)
+
+    return observe
+
+
+def _heard(value: Callable[[Contact], float | None]) -> Callable[[Case], Iterable[Observed]]:
+    """Return a measure that gives one value per call that was listened to."""
+
+    def observe(case: Case) -> Iterable[Observed]:
+        for call in case.calls:
+            if call.heard is None:
+                continue
+            found = value(call)
+            if found is not None:
+                yield observed(case, found, call.heard.at_utc, *_proof(call), contact=call.id, channel=call.channel)
+
+    return observe
+
+
+def _menu_keys(call: Contact) -> float:
+    gates = needed_identification(call)
+    return float(sum(isinstance(e.what, DigitsSent) and e not in gates for e in call.digits))
+
+
+def _prompt_s(call: Contact) -> float | None:
+    timeline = call.timeline()
+    if timeline is None:
+        return None
+    person_s = timeline.first_person_s if timeline.first_person_s is not None else timeline.duration_s
+    spoken = [s for s in timeline.segments if s.kind is Kind.SPEECH and s.label is Label.IVR and s.start_s < person_s]
+    return sum(s.end_s - s.start_s for s in spoken)
+
+
+def _hold_ratio(call: Contact) -> float | None:
+    timeline = call.timeline()
+    if timeline is None or timeline.duration_s <= 0:
+        return None
+    return min(1.0, sum(h.end_s - h.start_s for h in timeline.holds) / timeline.duration_s)
+
+
+def _identification(case: Case) -> Iterable[Observed]:
+    for call in case.calls:
+        if call.answered is None:
+            continue
+        keyed = needed_identification(call)
+        yield observed(
+            case, float(bool(keyed)), call.answered.at_utc, *(keyed or [call.answered]), contact=call.id,
+            channel=call.channel,
+        )  # fmt: skip
+
+
+def _identified_again(case: Case) -> Iterable[Observed]:
+    """Of the answered calls after the first one with an identification: 1 if it was asked for again."""
+    known: Event | None = None
+    for call in case.calls:
+        keyed = needed_identification(call)
+        if known is not None and call.answered is not None:
+            events = [known, *(keyed or [call.answered])]
+            yield observed(case, float(bool(keyed)), call.answered.at_utc, *events, contact=call.id)
+        known = known or (keyed[0] if keyed else None)
+
+
+def _reached(case: Case) -> Iterable[Observed]:
+    for call, record in _calls(case):
+        if call.heard is not None or call.outcome in (ContactOutcome.BUSY, ContactOutcome.NO_ANSWER):
+            end = call.call_ended or call.ended or call.started
+            value = 1.0 if record.outcome == "human" else 0.0
+            yield observed(case, value, end.at_utc, *_proof(call), contact=call.id, channel=call.channel)
+
+
+def _per_hold(value: Callable[[Hold], float | None], *, of_queue: bool = False) -> Callable[[Case], Iterable[Observed]]:
+    """Return a measure with one value per hold: those after a person was heard, with `of_queue` the others too."""
+
+    def observe(case: Case) -> Iterable[Observed]:
+        for call, record in _calls(case):
+            timeline = record.timeline
+            if timeline is None or call.heard is None or not timeline.holds:
+                continue
+            for hold in timeline.holds if of_queue else agent_holds(timeline):
+                found = value(hold)
+                if found is None:
+                    continue
+                to_end = value is _length and holds_to_the_end(timeline, hold)
+                events = [e for e in (call.recorded, call.heard, call.call_ended if to_end else None) if e is not None]
+                detail = hold_clause(hold).strip(" ()")
+                if to_end:
+                    detail += f"; {ended_clause(record)}"
+                at = call.media_at(hold.start_s) or call.heard.at_utc
+                yield observed(
+                    case, found, at, *events, censored=to_end, contact=call.id, channel=call.channel, detail=detail
+                )
+
+    return observe
+
+
+def _length(hold: Hold) -> float:
+    return hold.end_s - hold.start_s
+
+
+def _ended(case: Case) -> Iterator[tuple[Contact, CallRecord, Event]]:
+    for call, record in _calls(case):
+        if call.answered is not None and call.call_ended is not None:
+            yield call, record, call.call_ended
+
+
+def _natural(case: Case, call: Contact) -> str | None:
+    values = {
+        e.what.value
+        for e in case.judged
+        if isinstance(e.what, Judged) and e.what.question == "ended_naturally" and e.contact == call.id
+    }
+    return values.pop() if len(values) == 1 else None
+
+
+def _vendor_hung_up(case: Case) -> Iterable[Observed]:
+    """Of the answered calls: 1 if the vendor ended the call in menu, queue, hold or silence.
+
+    In the middle of a talk only if a person says that the talk was not over; a network fault or an unknown end is
+    never charged to the vendor.
+    """
+    for call, record, end in _ended(case):
+        natural = _natural(case, call)
+        lost = record.ended_by is Side.VENDOR and (
+            natural == "no" or (record.phase_at_end in _LOST_PHASES and natural is None)
+        )
+        yield observed(
+            case, float(lost), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
+            channel=call.channel, detail=ended_clause(record),
+        )  # fmt: skip
+
+
+def _dead_line(case: Case) -> Iterable[Observed]:
+    """Of the answered calls: 1 if the line went dead and it is not known who ended it."""
+    for call, record, end in _ended(case):
+        dead = record.ended_by in (Side.NOT_KNOWN, Side.NETWORK)
+        yield observed(
+            case, float(dead), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
+            channel=call.channel, detail=f"In the {phrases.ordinal(record.number_in_case)} call {ended_clause(record)}",
+        )  # fmt: skip
+
+
+def _gave_up(case: Case) -> Iterable[Observed]:
+    for call, record, end in _ended(case):
+        if call.heard is None:
+            continue
+        up = record.ended_by is Side.OURS and record.phase_at_end in ("hold", "queue")
+        yield observed(
+            case, float(up), end.at_utc, end, call.heard, contact=call.id, channel=call.channel,
+            detail=ended_clause(record),
+        )  # fmt: skip
+
+
+def _transfers(case: Case) -> Iterable[Observed]:
+    for call in case.calls:
+        if call.answered is not None:
+            moved = [e for e in case.hand_offs if e.contact == call.id and isinstance(e.what, HandOffSeen)]
+            yield observed(case, float(len(moved)), call.answered.at_utc, *(moved or [call.answered]), contact=call.id)
+
+
+def _announced(case: Case) -> Iterable[Observed]:
+    """The actual wait in units of the announced one: until a person, else of the hold; censored where it went on."""
+    for event in case.judged:
+        what = event.what
+        assert isinstance(what, Judged)
+        call = case.contacts.get(event.contact or "")
+        if what.question != "announced_wait_min" or call is None or call.action is not Action.CALL:
+            continue
+        timeline = call.timeline()
+        try:
+            announced_s = float(what.value) * 60
+        except ValueError:
+            continue
+        if timeline is None or announced_s <= 0:
+            continue
+        said_s = what.t_s if what.t_s is not None else next((h.start_s for h in queue_holds(timeline)), 0.0)
+        reached = timeline.first_person_s is not None and timeline.first_person_s >= said_s
+        end_s = timeline.first_person_s if reached else timeline.duration_s
+        assert end_s is not None
+        yield observed(
+            case, max(0.0, end_s - said_s) / announced_s, event.at_utc, event, *_proof(call), censored=not reached,
+            contact=call.id, origin=Origin.PERSON,
+        )  # fmt: skip
+
+
+_D, _S, _Q = MeasureKind.DURATION, MeasureKind.SHARE, MeasureKind.QUANTITY
+_CALL, _HOLD = Per.CALL, Per.HOLD
+
+MEASURES = (
+    MeasureSpec("post_dial_delay_s", "post-dial delay", "s", _D, _CALL, None, Good.LOW, _between("dialled", "ringing")),
+    MeasureSpec("ring_s", "ringing", "s", _D, _CALL, None, Good.LOW, _between("ringing", "answered")),
+    MeasureSpec("time_to_human_s", "time to a person, on the customer's clock", "s", _D, _CALL, 11, Good.LOW,
+                _until_human(vendors_clock=False)),
+    MeasureSpec("queue_to_human_s", "time to a person, on the vendor's clock", "s", _D, _CALL, None, Good.LOW,
+                _until_human(vendors_clock=True)),
+    MeasureSpec("reached_human", "calls that reached a person", "ratio", _S, _CALL, 11, Good.HIGH, _reached),
+    MeasureSpec("identification_gate", "calls with an identification before anybody could be reached", "ratio", _S,
+                _CALL, None, Good.LOW, _identification),
+    MeasureSpec("identified_again", "identification asked for again", "ratio", _S, _CALL, 1, Good.LOW,
+                _identified_again),
+    MeasureSpec("menu_keys", "menu choices before a person", "choices", _Q, _CALL, None, Good.LOW, _heard(_menu_keys)),
+    MeasureSpec("menu_prompt_s", "menu prompts before a person", "s", _Q, _CALL, None, Good.LOW, _heard(_prompt_s)),
+    MeasureSpec("hold_s", "hold after a person was reached", "s", _D, _HOLD, 11, Good.LOW, _per_hold(_length)),
+    MeasureSpec("hold_ratio", "share of the call spent in queue and on hold", "ratio", _Q, _CALL, 11, Good.LOW,
+                _heard(_hold_ratio)),
+    MeasureSpec("hold_loudness_lufs", "loudness of hold and queue", "LUFS", _Q, _HOLD, None, Good.NEITHER,
+                _per_hold(lambda h: h.loudness_lufs, of_queue=True)),
+    MeasureSpec("hold_over_speech_lu", "hold audio louder than the vendor's speech by", "LU", _Q, _HOLD, 11, Good.LOW,
+                _per_hold(lambda h: h.speech_relative_lu, of_queue=True)),
+    MeasureSpec("hold_loop_s", "period after which the hold audio repeats", "s", _Q, _HOLD, None, Good.HIGH,
+                _per_hold(lambda h: h.music_loop_s, of_queue=True)),
+    MeasureSpec("hold_loop_times", "times the hold audio was heard over", "times", _Q, _HOLD, 11, Good.LOW,
+                _per_hold(lambda h: h.loop_times_heard, of_queue=True)),
+    MeasureSpec("vendor_hung_up", "calls that the vendor cut off", "ratio", _S, _CALL, 11, Good.LOW, _vendor_hung_up),
+    MeasureSpec("dead_line", "calls that went dead, by whom is not known", "ratio", _S, _CALL, None, Good.LOW,
+                _dead_line),
+    MeasureSpec("gave_up_waiting", "calls that we gave up in queue or on hold", "ratio", _S, _CALL, 11, Good.LOW,
+                _gave_up),
+    MeasureSpec("transfers", "transfers", "times", _Q, _CALL, 7, Good.LOW, _transfers),
+    MeasureSpec("actual_to_announced_wait", "actual wait in units of the announced one", "times", _Q, _CALL, 4,
+                Good.LOW, _announced),
+)  # fmt: skip
