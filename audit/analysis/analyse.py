@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 from audit.analysis import phrases
 from audit.analysis.accounting import account, left_out, our_evidence, planned_cases
 from audit.analysis.calls import read_call
+from audit.analysis.cost import CaseCost, case_cost, cost_finding, cost_record
 from audit.analysis.evidence import cited_evidence
 from audit.analysis.facts import Case, Facts, read_facts
 from audit.analysis.findings import case_findings, ordered, our_findings, promise_findings
@@ -17,6 +20,7 @@ from audit.analysis.model import (
     Accounting,
     Analysis,
     CallRecord,
+    CostRecord,
     Finding,
     Headline,
     Judgement,
@@ -32,7 +36,7 @@ from audit.analysis.summary import summarise
 from audit.analysis.verdict import VerdictRule, headline, judge
 from audit.calendar import BusinessCalendar
 from audit.model import Event
-from audit.plan.model import Plan, Vendor
+from audit.plan.model import CostInputs, Plan, Vendor
 from probes.events import AuditStarted
 
 METHOD_VERSION = "1.0"
@@ -62,7 +66,9 @@ def analyse(plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed
     accounts: list[Accounting] = []
     headlines: list[Headline] = []
     judgements: list[Judgement] = []
+    costs: list[CostRecord] = []
     rule = VerdictRule()
+    rng = np.random.default_rng(seed)
     for vendor_id, cases in by_vendor.items():
         vendor = vendors.get(vendor_id)
         name, zone = (vendor.name, vendor.time_zone) if vendor else (vendor_id, "UTC")
@@ -76,12 +82,17 @@ def analyse(plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed
         measures += own_measures
         headlines.append(head)
         judgements.append(judge(head, rule))
-        findings += case_findings(own_measures)
+        own_calls = [read_call(case, c, number) for case in cases for number, c in enumerate(case.calls, start=1)]
+        calls += own_calls
+        findings += case_findings(own_measures, own_calls)
         findings += promise_findings(own_records)
         findings += our_findings(accounting, our_evidence(cases))
-        for case in cases:
-            stories.append(tell(case, plan, zone))
-            calls += [read_call(case, call, number) for number, call in enumerate(case.calls, start=1)]
+        stories += [tell(case, plan, zone) for case in cases]
+        if plan.cost is not None and vendor is not None:
+            own_costs = _costs(cases, own_records, plan.cost, vendor)
+            findings += [cost_finding(cost, vendor_id, plan.cost) for cost in own_costs]
+            summed = cost_record(vendor_id, name, own_costs, plan.cost, rng)
+            costs += [summed] if summed is not None else []
     order = {evidence_number(event): place for place, event in enumerate(facts.by_seq.values())}
     cited = _cited(stories, findings, records, measures, calls)
     started = facts.started or next(iter(facts.by_seq.values()), None)
@@ -106,7 +117,7 @@ def analyse(plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed
         pairs=(),
         agreements=(),
         follow_through=(),
-        costs=(),
+        costs=tuple(costs),
         profile=ProfileNote(
             id=plan.thresholds.profile, name=plan.thresholds.profile, source="", checked_on=None, lines=()
         ),
@@ -129,6 +140,16 @@ def _measures(vendor: str, cases: Sequence[Case], accounting: Accounting) -> lis
         n_ours, n_not_run = left_out(spec.per, cases, accounting)
         found.append(summarise(spec, vendor, observed, n_ours=n_ours, n_not_run=n_not_run))
     return found
+
+
+def _costs(
+    cases: Sequence[Case], records: Sequence[PromiseRecord], inputs: CostInputs, vendor: Vendor
+) -> list[CaseCost]:
+    by_case: dict[str, list[PromiseRecord]] = {}
+    for record in records:
+        by_case.setdefault(record.case, []).append(record)
+    found = (case_cost(case, by_case.get(case.id, ()), inputs, vendor) for case in cases)
+    return [cost for cost in found if cost is not None]
 
 
 def _authorisation(plan: Plan) -> str:

@@ -53,7 +53,9 @@ def phase_at_end(contact: Contact) -> str:
         return "silence"
     last = spoken[-1]
     if timeline.duration_s - last.end_s > 15.0 and timeline.end is EndReason.SILENCE:
-        return "silence"
+        ours = [e.what.t_s for e in contact.lines if isinstance(e.what, LineSaid) and e.what.t_s is not None]
+        if timeline.first_person_s is None or not any(t_s >= timeline.first_person_s for t_s in ours):
+            return "silence"  # else we spoke, and the recording's other channel rightly has nothing
     if last.label in _RECORDED:
         return "menu" if timeline.first_person_s is None else "announcement"
     return "talk" if timeline.first_person_s is not None else "menu"
@@ -233,7 +235,7 @@ def hold_clause(hold: Hold) -> str:
         parts.append(loud)
     if hold.music_loop_s is not None and hold.loop_times_heard is not None:
         parts.append(
-            f"the same {phrases.length(hold.music_loop_s)} over and over, {phrases.times(int(hold.loop_times_heard))}"
+            f"the same {phrases.length(hold.music_loop_s)} over and over, {phrases.times(round(hold.loop_times_heard))}"
         )
     return f" ({'; '.join(parts)})"
 
@@ -256,7 +258,9 @@ def ended_clause(record: CallRecord) -> str:
     phase = f" {phase}" if phase else ""
     match record.ended_by:
         case Side.OURS:
-            return f"we {'gave up' if record.phase_at_end in ('hold', 'queue') else 'hung up'}{after}{phase}"
+            if record.phase_at_end in ("hold", "queue"):
+                return f"we gave up{after}{phase}"
+            return f"we hung up{after}{phase if record.phase_at_end != 'talk' else ''}"
         case Side.VENDOR:
             return f"the vendor ended the call{after}{phase}"
         case Side.NETWORK:

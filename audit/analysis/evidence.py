@@ -9,6 +9,7 @@ from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import Evidence
 from audit.model import Event
 from probes import events as e
+from probes.errors import Side
 
 _PLAIN: dict[type, str] = {
     e.AuditStarted: "The audit began",
@@ -18,6 +19,13 @@ _PLAIN: dict[type, str] = {
     e.CallAnswered: "The line was answered",
     e.CallRecorded: "The recording of the call",
     e.CallHeard: "What was heard in the recording",
+}
+
+_SIDES = {
+    Side.OURS: "our side",
+    Side.VENDOR: "the vendor",
+    Side.NETWORK: "the network",
+    Side.NOT_KNOWN: "nobody knows whom",
 }
 
 
@@ -68,7 +76,7 @@ def describe(event: Event) -> str:
         case e.CallDialled():
             return f"Call placed to {what.to}"
         case e.CallEnded():
-            return f"Call ended by {what.by.replace('_', ' ')}"
+            return f"Call ended by {_SIDES[what.by]}"
         case e.DigitsSent():
             return f"{what.count} digits sent: {what.purpose}"
         case e.LineSaid():

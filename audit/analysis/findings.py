@@ -7,12 +7,22 @@ from dataclasses import dataclass
 
 from audit.analysis import phrases
 from audit.analysis.measures.registry import BY_ID
-from audit.analysis.model import Accounting, Finding, Measure, Observed, Origin, PromiseOutcome, PromiseRecord, Verdict
+from audit.analysis.model import (
+    Accounting,
+    CallRecord,
+    Finding,
+    Measure,
+    Observed,
+    Origin,
+    PromiseOutcome,
+    PromiseRecord,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FindingRule:
-    """One kind of finding. `sentence` is filled with {value} (in words), {detail} and {channel}.
+    """One kind of finding. `sentence` is filled with {value} (in words), {detail}, and {where} ("in the first call").
 
     A machine's unconfirmed reading gives an `anomaly` at most, whatever `verdict` says.
     """
@@ -27,49 +37,75 @@ def _yes(o: Observed) -> bool:
     return o.value > 0.5
 
 
+def _no(o: Observed) -> bool:
+    return o.value < 0.5
+
+
+_R = FindingRule
+
 RULES: tuple[FindingRule, ...] = (
-    FindingRule(
-        "first_human_response_s", lambda o: o.censored, "The ticket had no answer by a person for {value}.",
-    ),
-    FindingRule("closed_without_answer", _yes, "The ticket was closed without an answer by a person."),
-    FindingRule("false_resolved", _yes, "The case was called resolved and had to be opened again."),
-    FindingRule("new_ticket_per_case", _yes, "Instead of an answer there was another ticket{detail}."),
-    FindingRule("restart_per_case", _yes, "The process had to be started again{detail}."),
+    _R("unanswered_wait_s", lambda o: o.value > 0, "{value} passed without an answer by a person"),
+    _R("first_human_response_s", lambda o: o.censored,
+       "The ticket had no answer by a person for {value}, until we stopped watching"),
+    _R("closed_without_answer", _yes, "The ticket was closed without an answer by a person"),
+    _R("false_resolved", _yes, "The case was called resolved and had to be opened again"),
+    _R("identification_gate", _yes,
+       "An identification number had to be keyed in before anybody could be reached{where}"),
+    _R("reached_human", _no, "No person was reached{where}"),
+    _R("hold_permission_asked", _no, "The call was put on hold without asking{where}{detail}"),
+    _R("hold_s", lambda o: o.value >= 300 or (o.censored and o.value >= 60), "{value} on hold{where}{detail}"),
+    _R("hold_over_speech_lu", lambda o: o.value >= 3,
+       "The hold audio was {value} louder than the agent's speech{where}"),
+    _R("hold_loop_times", lambda o: o.value >= 5,
+       "The same audio was played {value} times over during one hold{where}{detail}"),
+    _R("hold_advertising", _yes, "There was advertising while on hold{where}{detail}"),
+    _R("vendor_hung_up", _yes, "The vendor cut the call off{where}{detail}"),
+    _R("dead_line", _yes, "The line went dead{where}{detail}", Verdict.NOT_ESTABLISHED),
+    _R("gave_up_waiting", _yes, "The customer gave up{where}{detail}"),
+    _R("dead_end", _yes, "The menu or chat led nowhere{where}{detail}"),
+    _R("asked_again", _yes, "Something already given was asked for again{where}{detail}"),
+    _R("identified_again", _yes, "The identification had to be given again{where}"),
+    _R("explained_again", _yes, "Everything had to be explained again{where}{detail}"),
+    _R("new_ticket_per_case", _yes, "Instead of an answer there was another ticket{detail}"),
+    _R("restart_per_case", _yes, "The process had to be started again{detail}"),
+    _R("upsell", _yes, "A purchase was offered as the solution{where}{detail}"),
 )  # fmt: skip
 
 
-def case_findings(measures: Iterable[Measure]) -> list[Finding]:
+def case_findings(measures: Iterable[Measure], calls: Iterable[CallRecord]) -> list[Finding]:
     """Return what single observations say, by the rules above."""
+    where = {call.contact: f" in the {phrases.ordinal(call.number_in_case)} call" for call in calls}
     rules: dict[str, list[FindingRule]] = {}
     for rule in RULES:
         rules.setdefault(rule.measure, []).append(rule)
     found = []
     for measure in measures:
         for number, rule in enumerate(rules.get(measure.id, ())):
-            for o in measure.observed:
-                if not rule.when(o):
-                    continue
-                found.append(
-                    Finding(
-                        id=f"{measure.id}/{number}@{o.contact or o.case}",
-                        vendor=measure.vendor,
-                        sentence=phrases.stopped(
-                            rule.sentence.format(
-                                value=phrases.with_unit(o.value, measure.unit),
-                                detail=f": {o.detail}" if o.detail else "",
-                                channel=o.channel or "",
-                            )
-                        ),
-                        verdict=Verdict.ANOMALY if o.origin is Origin.MACHINE else rule.verdict,
-                        measure=measure.id,
-                        dimension=BY_ID[measure.id].dimension,
-                        evidence=o.evidence,
-                        case=o.case,
-                        contact=o.contact,
-                        origin=o.origin,
-                    )
-                )
+            for place, o in enumerate(measure.observed):
+                if rule.when(o):
+                    found.append(_finding(measure, rule, o, f"{measure.id}/{number}.{place}", where))
     return found
+
+
+def _finding(measure: Measure, rule: FindingRule, o: Observed, id: str, where: Mapping[str, str]) -> Finding:
+    detail = o.detail if o.detail[:1] in ("", ",", " ") else f": {o.detail}"
+    sentence = rule.sentence.format(
+        value=phrases.with_unit(o.value, "" if measure.unit == "times" else measure.unit),
+        detail=detail,
+        where=where.get(o.contact or "", ""),
+    )
+    return Finding(
+        id=f"{id}@{o.contact or o.case}",
+        vendor=measure.vendor,
+        sentence=phrases.stopped(f"{sentence}."),
+        verdict=Verdict.ANOMALY if o.origin is Origin.MACHINE else rule.verdict,
+        measure=measure.id,
+        dimension=BY_ID[measure.id].dimension,
+        evidence=o.evidence,
+        case=o.case,
+        contact=o.contact,
+        origin=o.origin,
+    )
 
 
 def promise_findings(records: Iterable[PromiseRecord]) -> list[Finding]:
@@ -78,7 +114,7 @@ def promise_findings(records: Iterable[PromiseRecord]) -> list[Finding]:
     for record in records:
         if record.outcome not in (PromiseOutcome.LATE, PromiseOutcome.BROKEN):
             continue
-        by_machine = "unconfirmed" in record.source
+        by_machine = record.origin is Origin.MACHINE
         found.append(
             Finding(
                 id=f"promise/{record.id}",
@@ -89,7 +125,7 @@ def promise_findings(records: Iterable[PromiseRecord]) -> list[Finding]:
                 dimension=4,
                 evidence=record.evidence,
                 case=record.case,
-                origin=Origin.MACHINE if by_machine else Origin.MEASURED,
+                origin=record.origin,
             )
         )
     return found

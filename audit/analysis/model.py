@@ -177,6 +177,7 @@ class PromiseRecord:
     actual_to_promised_ratio: float | None
     sentence: str
     evidence: tuple[str, ...]
+    origin: Origin = Origin.MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +259,9 @@ class CallRecord:
 class LimitTest:
     """A limit of the profile ("95 % of calls within 180 s") held against the measure, by the exact binomial test.
 
-    `p_value` is the chance of so many misses, or more, if the limit were just met. `established` says whether the
-    breach (verdict `confirmed`) or the keeping is shown; a small sample can convict and not acquit.
+    `p_value` is the chance of so few within the limit if it were just met (`p_holm`: adjusted for all limits tested).
+    `kept` is None unless either is shown: a small sample can convict and not acquit. `unknown` observations ended, or
+    were cut off, too early to tell; they speak for the vendor in a breach and against it in keeping.
     """
 
     id: str
@@ -274,6 +276,8 @@ class LimitTest:
     within: int
     unknown: int
     p_value: float | None
+    p_holm: float | None
+    kept: bool | None
     verdict: Verdict
     sentence: str
     evidence: tuple[str, ...]

@@ -63,8 +63,15 @@ def percent(ratio: float) -> str:
 def number(value: float) -> str:
     """Return a number with at most three digits that matter."""
     if abs(value) >= 100 or value == int(value):
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
+        text = f"{value:.0f}"
+    else:
+        text = (f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}").rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def money(amount: float, currency: str) -> str:
+    """Return an amount in major units: "1,240 GBP", "9.50 GBP"."""
+    return f"{amount:,.0f} {currency}" if abs(amount) >= 100 else f"{amount:.2f} {currency}"
 
 
 def with_unit(value: float, unit: str) -> str:

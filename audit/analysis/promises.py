@@ -14,7 +14,7 @@ from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact, Message
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_number
-from audit.analysis.model import PromiseOutcome, PromiseRecord
+from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Plan, Promise, PromiseClock, PromisedWhat
@@ -57,6 +57,7 @@ class Due:
     came: Came | None
     sure_until: datetime | None
     proof: tuple[Event, ...]
+    origin: Origin = Origin.MEASURED
     withdrawn: Event | None = None
     missing: str = ""
 
@@ -243,6 +244,7 @@ def _said(event: Event, what: PromiseSaid, case: Case) -> Due:
         came=came,
         sure_until=sure,
         proof=(event,),
+        origin=Origin.PERSON if what.by == "person" else Origin.MACHINE,
         withdrawn=withdrawn,
         missing=missing,
     )
@@ -298,6 +300,7 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
         actual_to_promised_ratio=ratio,
         sentence="",
         evidence=tuple(dict.fromkeys(evidence_number(e) for e in events)),
+        origin=due.origin,
     )
     return replace(record, sentence=phrases.stopped(_sentence(record, due, by_claim, zone)))
 

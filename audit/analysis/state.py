@@ -24,7 +24,7 @@ from probes.events import (
     TicketSubmitted,
 )
 
-_LOST = {ContactOutcome.BUSY, ContactOutcome.NO_ANSWER, ContactOutcome.CAP_REACHED}
+LOST = frozenset({ContactOutcome.BUSY, ContactOutcome.NO_ANSWER, ContactOutcome.CAP_REACHED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class _Call:
 
     @property
     def lost(self) -> bool:
-        if self.outcome in _LOST or (self.outcome is not None and not self.answered):
+        if self.outcome in LOST or (self.outcome is not None and not self.answered):
             return True
         return self.ended_by is not None and self.ended_by is not Side.OURS
 

@@ -97,7 +97,7 @@ def test_no_answer_while_we_watched_is_censored_and_breaks_the_promise() -> None
     assert seen.value == pytest.approx(72 * 3600 - 15)
     assert [r.outcome for r in result.promises] == [PromiseOutcome.BROKEN]
     sentences = [f.sentence for f in result.findings if f.verdict is Verdict.CONFIRMED]
-    assert "The ticket had no answer by a person for 3 days." in sentences
+    assert "The ticket had no answer by a person for 3 days, until we stopped watching." in sentences
 
 
 def test_watching_that_stopped_before_the_due_moment_leaves_the_promise_open() -> None:

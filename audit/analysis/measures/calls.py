@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from audit.analysis import phrases
 from audit.analysis.calls import (
     agent_holds,
     ended_clause,
@@ -194,7 +193,7 @@ def _vendor_hung_up(case: Case) -> Iterable[Observed]:
         )
         yield observed(
             case, float(lost), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
-            channel=call.channel, detail=ended_clause(record),
+            channel=call.channel, detail=ended_clause(record).removeprefix("the vendor ended the call"),
         )  # fmt: skip
 
 
@@ -204,7 +203,7 @@ def _dead_line(case: Case) -> Iterable[Observed]:
         dead = record.ended_by in (Side.NOT_KNOWN, Side.NETWORK)
         yield observed(
             case, float(dead), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
-            channel=call.channel, detail=f"In the {phrases.ordinal(record.number_in_case)} call {ended_clause(record)}",
+            channel=call.channel, detail=ended_clause(record).removeprefix("the line went dead"),
         )  # fmt: skip
 
 
@@ -215,7 +214,7 @@ def _gave_up(case: Case) -> Iterable[Observed]:
         up = record.ended_by is Side.OURS and record.phase_at_end in ("hold", "queue")
         yield observed(
             case, float(up), end.at_utc, end, call.heard, contact=call.id, channel=call.channel,
-            detail=ended_clause(record),
+            detail=ended_clause(record).removeprefix("we gave up"),
         )  # fmt: skip
 
 

@@ -83,25 +83,27 @@ def _solved_at_first_contact(case: Case) -> Iterable[Observed]:
     yield observed(case, 1.0 if solved else 0.0, case.opened.at_utc, *events)
 
 
+def minutes_of(contact: Contact) -> float | None:
+    """Return what a contact took of the customer's time: calls as long as they lasted, writing at a fixed rate.
+
+    None: it took nothing of the customer's (a look), was not run, failed on our side, or its length is not known.
+    """
+    if not contact.was_run or contact.is_ours:
+        return None
+    if contact.action is Action.CALL:
+        length_s = contact.length_s()
+        return None if length_s is None else length_s / 60
+    return WRITE_MINUTES if contact.action in (Action.OPEN, Action.REPLY) else None
+
+
 def _effort(case: Case) -> Iterable[Observed]:
-    """Minutes that the customer spends: writing and looking at fixed rates, calls as long as they lasted."""
-    minutes, events = 0.0, []
-    for contact in case.contacts.values():
-        if not contact.was_run or contact.is_ours:
-            continue
-        if contact.action is Action.CALL:
-            length_s = contact.length_s()
-            if length_s is None:
-                continue
-            minutes += length_s / 60
-            events.append(contact.call_ended or contact.started)
-        elif contact.action in (Action.OPEN, Action.REPLY):
-            minutes += WRITE_MINUTES
-            events.append(contact.started)
+    """Minutes that the customer spends: calls, writing, and reading each page on which something new stood."""
+    spent = [(contact, minutes_of(contact)) for contact in case.contacts.values()]
+    minutes = sum(m for _, m in spent if m is not None)
+    events = [contact.call_ended or contact.started for contact, m in spent if m is not None]
     news = {m.contact for m in case.messages if not m.sent and m.from_vendor}
-    minutes += LOOK_MINUTES * len(news)
     if events:
-        yield observed(case, minutes, case.opened.at_utc, *events)
+        yield observed(case, minutes + LOOK_MINUTES * len(news), case.opened.at_utc, *events)
 
 
 _QUANTITY, _SHARE = MeasureKind.QUANTITY, MeasureKind.SHARE

@@ -85,7 +85,7 @@ def _time_to_refusal(case: Case) -> Iterable[Observed]:
         yield observed(case, waited, case.watched_until, asked, censored=True, origin=Origin.PERSON)
 
 
-def _explained_again(case: Case) -> Iterable[Observed]:
+def explained_again(case: Case) -> Iterable[Observed]:
     """Each contact with a person after the first telling: 1 if the problem had to be told again.
 
     By a reviewer's word where there is one; else a call counts if we spoke most of the words of the ticket (or of the
@@ -158,7 +158,7 @@ MEASURES = (
     _share("solved", "contacts that solved the problem", 7, Good.HIGH, "solved"),
     _share("history_used", "contacts in which the history was known and used", 9, Good.HIGH, "history_used"),
     MeasureSpec("explained_again", "contacts in which the problem had to be explained again", "ratio", _SHARE, _CONTACT,
-                9, Good.LOW, _explained_again),
+                9, Good.LOW, explained_again),
     MeasureSpec("vendor_began", "contacts that the vendor began", "ratio", _SHARE, _CONTACT, 10, Good.HIGH, _began),
     _share("hold_permission_asked", "holds before which permission was asked", 11, Good.HIGH, "hold_permission_asked"),
     _share("hold_advertising", "holds with advertising", 11, Good.LOW, "hold_advertising"),

@@ -10,7 +10,8 @@ from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed
 from audit.analysis.reading import MessageKind
 from audit.model import Event
-from probes.events import StatusSeen, TicketState
+from audit.plan.model import Condition
+from probes.events import StatusSeen, TicketState, WaitEnded
 
 
 def _until_message(wanted: Callable[[Message], bool]) -> Callable[[Case], Iterable[Observed]]:
@@ -55,6 +56,24 @@ def last_looks(case: Case, after_utc: datetime) -> list[Event]:
     ends = [c.ended for c in case.contacts.values() if c.ended is not None and c.ended.at_utc == case.watched_until]
     waits = [w for w in case.waits if w.at_utc > after_utc][-1:]
     return ends[-1:] or waits
+
+
+def _unanswered(case: Case) -> Iterable[Observed]:
+    """Each wait for an answer that ended without one: how long we had waited."""
+    for event in case.waits:
+        assert isinstance(event.what, WaitEnded)
+        if event.what.until == Condition.ANSWERED and not event.what.met:
+            yield observed(case, event.what.waited_s, event.at_utc, event)
+
+
+def _number_given(case: Case) -> Iterable[Observed]:
+    for contact in case.submissions:
+        assert contact.submitted is not None
+        events = [contact.submitted, *([contact.ticket] if contact.ticket else [])]
+        yield observed(
+            case, float(contact.ticket is not None), contact.submitted.at_utc, *events, contact=contact.id,
+            channel=contact.channel,
+        )  # fmt: skip
 
 
 def _touches(case: Case) -> list[Event]:
@@ -175,6 +194,14 @@ MEASURES = (
     MeasureSpec(
         "first_human_response_s", "time to the first answer by a person", "s", _DURATION, Per.TICKET, 3, Good.LOW,
         _until_message(lambda m: m.is_answer),
+    ),
+    MeasureSpec(
+        "unanswered_wait_s", "waits for an answer that ended without one", "s", _QUANTITY, Per.TICKET, 3, Good.LOW,
+        _unanswered,
+    ),
+    MeasureSpec(
+        "ticket_number_given", "tickets that were given a number", "ratio", _SHARE, Per.TICKET, None, Good.HIGH,
+        _number_given,
     ),
     MeasureSpec(
         "longest_silence_s", "longest silence of a case", "s", _DURATION, Per.CASE, 5, Good.LOW, _longest_silence,
