@@ -24,6 +24,7 @@ __all__ = ["portal_app"]
 
 _COOKIE = "desk_session"
 _LONGEST_FIELD = 20_000
+_FIELDS = ("subject", "description", "topic", "name", "email", "account")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -70,11 +71,11 @@ class _Portal:
         return self._page("home.html")
 
     async def _form(self, _request: Request) -> Response:
-        return self._page("new.html", given={}, faults=())
+        return self._page("new.html", given=dict.fromkeys(_FIELDS, ""), faults=())
 
     async def _take(self, request: Request) -> Response:
-        form = await request.form()
-        given = {name: _text(form, name) for name in ("subject", "description", "topic", "name", "email", "account")}
+        async with request.form() as form:
+            given = {name: _text(form, name) for name in _FIELDS}
         names = {"subject": "Subject", "description": "Description", "name": "Your name", "email": "E-mail address"}
         faults = [f"{label} is missing." for name, label in names.items() if not given[name]]
         if given["email"] and "@" not in given["email"]:
@@ -104,18 +105,19 @@ class _Portal:
         return self._page("ticket.html", ticket=ticket, thanks="thanks" in request.query_params, fault="")
 
     async def _reply(self, request: Request) -> Response:
-        form = await request.form()
-        ticket = self._allowed(request, _text(form, "key"))
+        async with request.form() as form:
+            key, text = _text(form, "key"), _text(form, "text")
+        ticket = self._allowed(request, key)
         if ticket is None:
             return self._page("missing.html", status=404)
-        text = _text(form, "text")
         if not text:
             return self._page("ticket.html", ticket=ticket, thanks=False, fault="Please write something first.")
         self._desk.reply(ticket, text)
         return _see(self._address(ticket))
 
     async def _close(self, request: Request) -> Response:
-        ticket = self._allowed(request, _text(await request.form(), "key"))
+        async with request.form() as form:
+            ticket = self._allowed(request, _text(form, "key"))
         if ticket is None:
             return self._page("missing.html", status=404)
         self._desk.close(ticket)
@@ -153,8 +155,10 @@ class _Portal:
         return self._page("login.html", fault="")
 
     async def _log_in(self, request: Request) -> Response:
-        form, login = await request.form(), self._desk.character.login
-        if login is None or (_text(form, "user"), _text(form, "password")) != (login.user, login.password):
+        login = self._desk.character.login
+        async with request.form() as form:
+            given = (_text(form, "user"), _text(form, "password"))
+        if login is None or given != (login.user, login.password):
             return self._page("login.html", fault="User name or password is wrong.")
         until = f"{self._desk.clock.after(login.lasts.least_s).timestamp():.0f}"
         response = _see("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,9 +13,15 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+import uvicorn
+from pydantic import TypeAdapter
 
+from probes import web_ticket
+from probes.browser import ChromiumSource
 from probes.clock import Clock
-from probes.errors import UserError
+from probes.errors import FailureKind, Side, UserError
+from probes.events import Action, ContactOutcome, HandOffSeen, MessageSeen, StatusSeen, TicketState, ValueRead
+from probes.model import Trace
 from probes.practice.character import CHARACTERS
 from probes.practice.portal import portal_app
 from probes.practice.portal_life import read_portal
@@ -187,3 +194,147 @@ def test_a_faulty_character_names_all_its_faults(tmp_path: Path) -> None:
         read_portal(path)
     assert "statuses.New" in caught.value.message
     assert "opned" in caught.value.message
+
+
+PORTAL = {
+    "open": [
+        {"goto": "/new"},
+        {
+            "fill": {
+                "Your name": "{persona.name}",
+                "E-mail address": "{persona.email}",
+                "Subject": "{problem.subject} [{reference}]",
+                "Description": "{problem.body}",
+            }
+        },
+        {"select": {"Topic": "Billing"}},
+        {"upload": {"Attachment": {"name": "log.txt", "text": "nothing in it"}}},
+        {"click": "Send ticket"},
+        {"expect": {"text": "Thank you"}},
+        {"read": {"name": "ticket", "regex": "ticket number is ([A-Z]+-[0-9]+)"}},
+        {"read": {"name": "key", "at": "url", "regex": "key=([0-9a-f]+)"}},
+    ],
+    "look": {
+        "url": "/tickets/{ticket}?key={key}",
+        "status": {"at": "css=.status"},
+        "assigned": {"at": "css=.team"},
+        "messages": {
+            "items": ".message",
+            "author": ".author",
+            "time": ".when",
+            "text": ".text",
+            "ours": ".customer",
+            "time_zone": "Europe/London",
+        },
+    },
+    "reply": [{"fill": {"Your message": "{text}"}}, {"click": "Send message"}],
+    "close": [{"click": "Close this ticket"}],
+    "find": {
+        "url": "/tickets?email={persona.email}&q={reference}",
+        "items": "tr.found",
+        "read": [
+            {"name": "ticket", "regex": "[A-Z]+-[0-9]+"},
+            {"name": "key", "at": "url", "regex": "key=([0-9a-f]+)"},
+        ],
+    },
+}
+
+
+@asynccontextmanager
+async def served(clock: Clock, truth: Truth, folder: Path) -> AsyncIterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = portal_app(clock, folder, truth, secret="for a test")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+@pytest.mark.slow
+async def test_what_the_probe_saw_is_what_happened(clock: HandClock) -> None:
+    truth, browser = Truth(), ChromiumSource()
+    tools = kit.tools(browser, clock=clock)
+    async with served(clock, truth, CHARACTERS / "everyday") as url:
+        channel = kit.channel(url=url, **PORTAL)
+        opened = await web_ticket.submit(kit.spec(channel), tools)
+        assert (opened.outcome, opened.failure) == (ContactOutcome.DONE, None)
+        assert kit.payloads(opened, ValueRead)[0].value == "KC-20417"
+        assert len(truth.of("portal_ticket_opened")) == 1
+
+        go_on(minutes=1)
+        first = await web_ticket.collect(opened.handle, tools)
+        assert [each.side for each in kit.payloads(first, MessageSeen)] == [Side.OURS, Side.VENDOR]
+        go_on(hours=6)
+        second = await web_ticket.collect(first.handle, tools)
+        (question,) = kit.payloads(second, MessageSeen)
+        assert (question.author, question.absent_at_utc) == ("Priya N.", first.handle.looked_at_utc)
+        asked_at, _ = truth.of("portal_message", author="Priya N.")[0]
+        assert question.claimed_at_utc == asked_at.replace(second=0, microsecond=0)
+        (status,) = kit.payloads(second, StatusSeen)
+        assert (status.text, status.state) == ("Waiting for your reply", TicketState.WAITING_FOR_US)
+
+        reply = kit.spec(channel, Action.REPLY, handle=second.handle, text="My number is 88-1, as I wrote.")
+        assert (await web_ticket.reconcile(reply, kit.now(), tools)).trace is Trace.ABSENT
+        replied = await web_ticket.submit(reply, tools)
+        assert (replied.outcome, replied.failure) == (ContactOutcome.DONE, None)
+        assert len(truth.of("portal_message", text="My number is 88-1, as I wrote.")) == 1
+        assert (await web_ticket.reconcile(reply, kit.now(), tools)).trace is Trace.FOUND
+
+        go_on(hours=21)
+        third = await web_ticket.collect(replied.handle, tools)
+        sides = [each.side for each in kit.payloads(third, MessageSeen)]
+        assert sides == [Side.OURS, Side.VENDOR, Side.VENDOR]
+        assert [each.state for each in kit.payloads(third, StatusSeen)] == [TicketState.RESOLVED]
+        (handed,) = kit.payloads(third, HandOffSeen)
+        assert (handed.from_name, handed.to_name) == ("First line", "Second line")
+
+        close = kit.spec(channel, Action.CLOSE, handle=third.handle)
+        assert (await web_ticket.submit(close, tools)).outcome is ContactOutcome.DONE
+        assert len(truth.of("portal_closed_by_customer")) == 1
+        assert (await web_ticket.reconcile(close, kit.now(), tools)).trace is Trace.FOUND
+    await browser.close()
+
+
+@pytest.mark.slow
+async def test_after_a_crash_the_ticket_is_found_by_our_reference(clock: HandClock) -> None:
+    truth, browser = Truth(), ChromiumSource()
+    tools = kit.tools(browser, clock=clock)
+    async with served(clock, truth, CHARACTERS / "everyday") as url:
+        channel = kit.channel(url=url, **PORTAL)
+        before = await web_ticket.reconcile(kit.spec(channel), kit.now(), tools)
+        assert before.trace is Trace.ABSENT
+        opened = await web_ticket.submit(kit.spec(channel), tools)
+        after = await web_ticket.reconcile(kit.spec(channel), kit.now(), tools)
+        assert after.trace is Trace.FOUND
+        assert after.seen.handle == opened.handle
+        stored = TypeAdapter(web_ticket.Handle)
+        assert stored.validate_json(stored.dump_json(after.seen.handle)) == opened.handle
+        without = kit.channel(url=url, **{**PORTAL, "find": None})
+        assert (await web_ticket.reconcile(kit.spec(without), kit.now(), tools)).trace is Trace.UNKNOWN
+    await browser.close()
+
+
+@pytest.mark.slow
+async def test_a_portal_behind_a_login(clock: HandClock, tmp_path: Path) -> None:
+    text = (CHARACTERS / "everyday" / "portal.yaml").read_text(encoding="utf-8")
+    (tmp_path / "portal.yaml").write_text(text + "login: {user: jo, password: 'p&ss <word>'}\n", encoding="utf-8")
+    login = [
+        {"goto": "/login"},
+        {"fill": {"User name": "jo", "Password": "${env:DESK_PASSWORD}"}},
+        {"click": "Log in"},
+        {"expect": {"text": "How can we help?"}},
+    ]
+    truth, browser = Truth(), ChromiumSource()
+    async with served(clock, truth, tmp_path) as url:
+        channel = kit.channel(url=url, **PORTAL, login=login)
+        for password, kind in (("p&ss <word>", None), ("wrong", FailureKind.LOGIN_FAILED)):
+            tools = kit.tools(browser, clock=clock, vault=kit.Vault({"${env:DESK_PASSWORD}": password}))
+            seen = await web_ticket.submit(kit.spec(channel), tools)
+            assert (seen.failure.kind if seen.failure else None) == kind
+            assert seen.failure is None or seen.failure.side is Side.OURS
+        assert len(truth.of("portal_ticket_opened")) == 1
+    await browser.close()
