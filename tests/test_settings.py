@@ -15,11 +15,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from audit.secrets import Masked, SecretStore
 from audit.settings import (
     ENV_FILE,
     Environment,
-    Masked,
-    SecretStore,
     Settings,
     load_settings,
     read_env_file,
@@ -30,7 +29,7 @@ from probes.errors import UserError
 
 def store(**variables: str) -> SecretStore:
     keyring = {("desk", "anna"): "p&ss w<rd"}
-    return SecretStore(Environment(variables), lambda service, name: keyring.get((service, name)))
+    return SecretStore(Environment(variables).get, lambda service, name: keyring.get((service, name)))
 
 
 def test_home_comes_from_the_argument_then_the_environment_then_here(tmp_path: Path) -> None:

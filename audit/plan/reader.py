@@ -12,9 +12,10 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from audit.plan.draft import Draft
 from audit.plan.faults import Fault, PlanFaults, choices, dotted
 from audit.plan.model import Plan, Vendor
-from audit.plan.rules import Draft, find_faults
+from audit.plan.rules import find_faults
 from audit.plan.source import Key, Keys, Node, decode, read_bytes, read_nodes
 from audit.plan.wording import word_errors
 from probes import registry

@@ -1,74 +1,18 @@
-"""What must hold between the parts of a plan: references, the order of steps, limits, names in braces, secrets."""
+"""What must hold between the parts of a plan: references, the order of steps, limits."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from audit.plan.cases import PERSONA_FIELDS, PLACEHOLDER, Verb, values_for, verb_of
+from audit.plan.braces import find_brace_faults
+from audit.plan.cases import PERSONA_FIELDS, Verb, verb_of
+from audit.plan.draft import Draft, Found
 from audit.plan.faults import choices
 from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Step, Vendor
-from audit.plan.source import Key, Keys, Node
-from probes.errors import UserError
+from audit.plan.source import Keys
 from probes.events import Action
-from probes.model import Probe, Spec
 
-SECRET = re.compile(r"\$\{(?:env:[A-Za-z_][A-Za-z0-9_]*|keyring:[^/{}$]+/[^{}$]+)\}")
 _VERBS = ("call", "close", "look", "open", "reply", "wait")
-_KNOWN = ("reference", "problem.subject", "problem.body", *(f"persona.{name}" for name in PERSONA_FIELDS))
-
-Found = tuple[Keys, str, str]
-
-
-@dataclass
-class Draft:
-    """The parts of a plan that could be read. Lists are kept by index, without their faulty members."""
-
-    parts: Mapping[str, Any]
-    root: Node
-    load: Callable[[str], Probe]
-    vendors: dict[int, Vendor] = field(init=False)
-    personas: dict[int, Persona] = field(init=False)
-    scenarios: dict[int, Scenario] = field(init=False)
-    samples: dict[int, Sample] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.vendors, self.personas = self.parts.get("vendors", {}), self.parts.get("personas", {})
-        self.scenarios, self.samples = self.parts.get("scenarios", {}), self.parts.get("samples", {})
-
-    def declared(self, section: str) -> dict[str, int]:
-        """Return the ids of a section, faulty members included, each with the index where it first stands."""
-        ids: dict[str, int] = {}
-        for index, name in self.named(section):
-            ids.setdefault(name, index)
-        return ids
-
-    def named(self, section: str) -> Iterator[tuple[int, str]]:
-        """Yield index and id of a section's members."""
-        node = self.root.at(section)
-        for index in (node.items or {}) if node is not None and node.is_list else {}:
-            name = self.root.at(section, index, "id")
-            if isinstance(index, int) and name is not None and name.text:
-                yield index, name.text
-
-    def channel_names(self, vendor: str) -> set[str]:
-        """Return the names of a vendor's channels, faulty ones included."""
-        node = self.root.at("vendors", self.declared("vendors")[vendor], "channels")
-        return {str(name) for name in (node.items or {})} if node is not None and not node.is_list else set()
-
-    @cached_property
-    def sampled(self) -> dict[str, dict[str, set[str]]]:
-        """Scenario → vendor → personas, as the samples name them (ids that exist only)."""
-        pairs: dict[str, dict[str, set[str]]] = {}
-        vendors, personas = self.declared("vendors"), self.declared("personas")
-        for sample in self.samples.values():
-            for vendor in [name for name in sample.vendors if name in vendors] or vendors:
-                here = pairs.setdefault(sample.scenario, {}).setdefault(vendor, set())
-                here.update([name for name in sample.personas if name in personas] or personas)
-        return pairs
 
 
 def find_faults(draft: Draft) -> Iterator[Found]:
@@ -83,12 +27,10 @@ def find_faults(draft: Draft) -> Iterator[Found]:
         yield from _sample(draft, sample, ("samples", index))
     for index, scenario in draft.scenarios.items():
         yield from _steps(draft, scenario, ("scenarios", index, "steps"))
-        yield from _texts(draft, scenario, ("scenarios", index))
     yield from _not_yet(draft)
     yield from _clock(draft)
     yield from _limits(draft)
-    yield from _secrets(draft.root, ())
-    yield from _channels(draft)
+    yield from find_brace_faults(draft)
 
 
 def _ids(draft: Draft, section: str) -> Iterator[Found]:
@@ -231,50 +173,6 @@ def _verb_name(action: Action) -> str:
     return str(action.value)
 
 
-def _texts(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
-    """Yield names in braces of the scenario's texts that stand for nothing, or for what a persona does not have."""
-    texts = [
-        ((*place, "problem", "subject"), scenario.problem.subject),
-        ((*place, "problem", "body"), scenario.problem.body),
-        *(
-            ((*place, "steps", index, "reply", "text"), step.reply.text)
-            for index, step in enumerate(scenario.steps)
-            if step.reply is not None
-        ),
-    ]
-    who = {name for personas in draft.sampled.get(scenario.id, {}).values() for name in personas}
-    for where, text in texts:
-        for name in PLACEHOLDER.findall(text):
-            if where[-1] != "text" and name.startswith("problem."):
-                yield (
-                    where,
-                    f'"{{{name}}}" cannot stand in the problem itself',
-                    f"use one of: {', '.join(_names(draft))}",
-                )
-            else:
-                yield from _placeholder(draft, name, who, where)
-
-
-def _names(draft: Draft) -> list[str]:
-    own = {f"persona.identifiers.{name}" for persona in draft.personas.values() for name in persona.identifiers}
-    return sorted({*_KNOWN, *own})
-
-
-def _placeholder(draft: Draft, name: str, who: set[str], where: Keys) -> Iterator[Found]:
-    names = _names(draft)
-    if name not in names:
-        yield where, f'"{{{name}}}" stands for nothing', choices(names, name)
-        return
-    for persona in draft.personas.values():
-        if persona.id not in who or not name.startswith("persona."):
-            continue
-        _, *rest = name.split(".", 2)
-        has = rest[1] in persona.identifiers if rest[0] == "identifiers" else getattr(persona, rest[0]) is not None
-        if not has:
-            fix = f"give {persona.id} one, or leave {persona.id} out of the samples"
-            yield where, f'"{{{name}}}" is used for persona "{persona.id}", which has none', fix
-
-
 def _clock(draft: Draft) -> Iterator[Found]:
     clock, authorisation = draft.parts.get("clock"), draft.parts.get("authorisation")
     if clock is None or authorisation is None:
@@ -307,74 +205,3 @@ def _limits(draft: Draft) -> Iterator[Found]:
         yield ("limits", "tickets"), "the plan opens tickets, and limits.tickets is 0", "set limits.tickets"
     if limits.audit_at_most.s <= 0:
         yield ("limits", "audit_at_most"), "the audit may last no time at all", 'write how long, as "14 days"'
-
-
-def _secrets(node: Node, keys: tuple[Key, ...]) -> Iterator[Found]:
-    for key, item in (node.items or {}).items():
-        yield from _secrets(item, (*keys, key))
-    if node.text is not None and "${" in SECRET.sub("", node.text):
-        message = f'"{node.text[:60]}" refers to a secret in a way that is not understood'
-        yield keys, message, "write ${env:NAME} or ${keyring:service/name}"
-
-
-def _channels(draft: Draft) -> Iterator[Found]:
-    """Yield names in braces of channels that stand for nothing, and what a probe itself finds wrong with a step."""
-    for index, vendor in draft.vendors.items():
-        for name, channel in vendor.channels.items():
-            place = "vendors", index, "channels", name
-            used = [
-                (scenario, verb, number, position)
-                for position, scenario in draft.scenarios.items()
-                for number, step in enumerate(scenario.steps)
-                if (verb := verb_of(step)) is not None
-                and verb.channel == name
-                and vendor.id in draft.sampled.get(scenario.id, {})
-            ]
-            who = {person for scenario, *_ in used for person in draft.sampled[scenario.id][vendor.id]}
-            node = draft.root.at(*place)
-            found = list(_braces(draft, node, place, who)) if node is not None else []
-            yield from found
-            if not found:
-                for scenario, verb, number, position in used:
-                    yield from _refused_by_probe(
-                        draft, channel, scenario, verb, ("scenarios", position, "steps", number), who
-                    )
-
-
-def _braces(draft: Draft, node: Node, keys: Keys, who: set[str]) -> Iterator[Found]:
-    for key, item in (node.items or {}).items():
-        yield from _braces(draft, item, (*keys, key), who)
-    for name in PLACEHOLDER.findall(SECRET.sub("", node.text or "")):
-        if "." not in name:  # a name of the probe's own, as {ticket}
-            continue
-        yield from _placeholder(draft, name, who, keys)
-
-
-def _refused_by_probe(
-    draft: Draft, channel: Any, scenario: Scenario, verb: Verb, place: Keys, who: set[str]
-) -> Iterator[Found]:
-    probe = draft.load(channel.kind)
-    people = [persona for persona in draft.personas.values() if persona.id in who]
-    scripts = getattr(channel, "scripts", None)
-    if (
-        verb.action not in probe.ACTIONS
-        or not people
-        or (verb.script is not None and verb.script not in (scripts or ()))
-    ):
-        return
-    try:
-        values = values_for(people[0], scenario, "HP-22222222")
-    except UserError:
-        return  # `_texts` has said so
-    spec = Spec(
-        action=verb.action,
-        reference=values["reference"],
-        channel=channel,
-        values=values,
-        script=verb.script,
-        text=verb.text,
-    )
-    try:
-        probe.acts(spec)
-    except UserError as exc:
-        yield (*place, verb.field), exc.message, exc.fix

@@ -39,6 +39,8 @@ _WANTED = {
     "dataclass_type": "keys with values (key: value)",
     "union_tag_invalid": "another kind",
 }
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden", "no_such_attribute")
+_OTHER_THING = ("string_type", "dataclass_type", "dict_type", "mapping_type", "tuple_type", "list_type")
 _BOUNDS = {
     "greater_than_equal": ("ge", "{} or more"),
     "greater_than": ("gt", "more than {}"),
@@ -52,20 +54,29 @@ def word_errors(
 ) -> Iterator[tuple[Keys, str, str]]:
     """Yield place (within `node`), message and fix of each error found in reading `node` as `type_`."""
     for error in _likeliest(list(errors), node):
-        message, fix = _word(error, type_, called)
-        keys = tuple(key for key in error["loc"] if isinstance(key, (str, int)))
-        if error["type"] == "missing":
-            keys = keys[:-1]
-        yield node.locate(keys)[0], message, fix
+        keys = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
+        place, _ = node.locate(keys)
+        message, fix = _word(error, type_, place[-1] if place else called)
+        if error["type"] == "value_error":
+            place = (*place, *_quoted(node.at(*place), message))
+        yield place, message, fix
 
 
-def _word(error: ErrorDetails, type_: Any, called: object) -> tuple[str, str]:
+def _quoted(node: Node | None, message: str) -> Keys:
+    """Return the key of the one value that a message about a whole group quotes, if there is one."""
+    items = (node.items or {}) if node is not None else {}
+    keys = [key for key, item in items.items() if item.text and f'"{item.text}"' in message]
+    return (keys[0],) if len(keys) == 1 else ()
+
+
+def _word(error: ErrorDetails, type_: Any, name: object) -> tuple[str, str]:
     kind, value = error["type"], error["input"]
-    name = error["loc"][-1] if error["loc"] else called
     context = error.get("ctx", {})
+    if kind in ("missing", *_UNKNOWN):
+        name = error["loc"][-1]
     if kind == "missing":
         return f'"{name}" is missing', f"write {name}: …"
-    if kind in ("unexpected_keyword_argument", "extra_forbidden", "no_such_attribute"):
+    if kind in _UNKNOWN:
         return f'unknown key "{name}"', choices(keys_at(type_, error["loc"][:-1]), str(name))
     if kind in ("enum", "literal_error"):
         expected = [part.strip().strip("'") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
@@ -112,9 +123,12 @@ def _likeliest(errors: list[ErrorDetails], node: Node) -> list[ErrorDetails]:
     return kept
 
 
-def _distance(found: Iterable[ErrorDetails]) -> tuple[int, int]:
+def _distance(found: Iterable[ErrorDetails]) -> tuple[bool, int, int]:
+    """How far a value is from one of the things that it could be: another thing altogether, then number of errors."""
     errors = list(found)
-    return len(errors), -max(len(error["loc"]) for error in errors)
+    deepest = max(len(error["loc"]) for error in errors)
+    other = all(error["type"] in _OTHER_THING for error in errors)
+    return other, len(errors), -deepest
 
 
 def _tag(error: ErrorDetails, node: Node) -> tuple[Keys, object] | None:
@@ -124,7 +138,7 @@ def _tag(error: ErrorDetails, node: Node) -> tuple[Keys, object] | None:
         below = at.items.get(key) if at is not None and at.items is not None else None
         is_last = number == len(error["loc"]) - 1
         names_a_key = at is not None and at.items is not None and not at.is_list and is_last
-        if below is None and not (names_a_key and error["type"] in ("missing", "unexpected_keyword_argument")):
+        if below is None and not (names_a_key and error["type"] in ("missing", *_UNKNOWN)):
             return error["loc"][:number], key
         at = below
     return None
