@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,7 @@ from probes.practice.switches import Switches
 from probes.practice.truth import Truth
 
 TRUTH_FILE = "truth.jsonl"
+CUSTOMER = "40718263"  # what the plans of practice characters key in at an identification gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,34 @@ class PracticeVendor:
             "HOLDPROOF_TWILIO_AUTH_TOKEN": self.exchange.account.token,
             "HOLDPROOF_TWILIO_BASE_URL": self._urls["exchange"],
             "HOLDPROOF_TWILIO_INSIGHTS_BASE_URL": self._urls["insights"],
+            "HOLDPROOF_PRACTICE_CUSTOMER": CUSTOMER,
         }
+
+    def write_plan(self, path: Path) -> None:
+        """Write the character's plan for the product, with this vendor's addresses, numbers and clock in it.
+
+        Raises:
+            UserError: the character has no plan, or its plan needs a portal and there is none.
+        """
+        assert self._folder is not None
+        template = self._folder / "plan.yaml"
+        if not template.exists():
+            raise UserError(f'the practice character "{self.character}" has no plan', fix="choose another, as everyday")
+        addresses = self.addresses
+        known = {
+            "portal": addresses.portal,
+            "phone": addresses.phone,
+            "caller": addresses.caller_id,
+            "factor": f"{self.clock.factor:g}",
+            "origin": self.clock.origin_utc.isoformat(),
+            "until": (self.clock.now_utc() + timedelta(days=90)).date().isoformat(),
+        }
+        text = template.read_text(encoding="utf-8")
+        for name, value in known.items():
+            if value is None and f"<<{name}>>" in text:
+                raise UserError(f'the plan of "{self.character}" needs a {name}, and this vendor has none')
+            text = text.replace(f"<<{name}>>", value or "")
+        path.write_text(text, encoding="utf-8")
 
     def _port(self, offset: int) -> int:
         return self._first_port + offset if self._first_port else 0

@@ -1,0 +1,58 @@
+"""The practice vendor as a whole: what it tells the product, and the real telephone probe on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audit.plan.reader import read_plan
+from probes.errors import UserError
+from probes.practice.vendor import PracticeVendor
+
+pytestmark = pytest.mark.slow
+Start = Callable[..., PracticeVendor]
+
+
+def test_the_plan_that_it_writes_is_one_that_the_product_takes(start: Start, tmp_path: Path) -> None:
+    vendor = start(factor=2000.0)
+    vendor.write_plan(tmp_path / "plan.yaml")
+    plan = read_plan(tmp_path / "plan.yaml").plan
+    assert plan.clock.factor == 2000.0
+    assert plan.clock.origin_utc == vendor.clock.origin_utc
+    assert plan.vendors[0].channels["phone"].number == vendor.addresses.phone
+
+
+def test_a_character_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    from probes.clock import Clock
+
+    with pytest.raises(UserError) as caught:
+        PracticeVendor(tmp_path, Clock(), character="nobody")
+    assert "everyday" in caught.value.fix
+
+
+def test_settings_lead_the_product_here(start: Start) -> None:
+    vendor = start()
+    settings = vendor.settings()
+    assert settings["HOLDPROOF_TWILIO_BASE_URL"].startswith("http://127.0.0.1:")
+    assert settings["HOLDPROOF_TWILIO_BASE_URL"] != settings["HOLDPROOF_TWILIO_INSIGHTS_BASE_URL"]
+    assert len(settings["HOLDPROOF_TWILIO_ACCOUNT_SID"]) == 34
+
+
+def test_it_serves_until_it_is_interrupted(tmp_path: Path, voice_home: Path) -> None:
+    code = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from probes.clock import Clock; from probes.practice.vendor import serve\n"
+        "def ready(vendor):\n"
+        "    print(vendor.addresses.exchange, flush=True); raise KeyboardInterrupt\n"
+        "serve(Path(sys.argv[1]), Clock(60.0, datetime.now(UTC)), ready, character='busy')\n"
+        "print('stopped')\n"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", code, str(voice_home)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert made.stdout.startswith("http://127.0.0.1:"), made.stderr
+    assert made.stdout.endswith("stopped\n"), made.stderr
