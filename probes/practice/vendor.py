@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +22,7 @@ from probes.errors import UserError
 from probes.practice.character import CHARACTERS, Phone, telephones
 from probes.practice.exchange import Account, Exchange
 from probes.practice.insights import insights_app
+from probes.practice.portal import portal_app
 from probes.practice.rest import rest_app
 from probes.practice.switches import Switches
 from probes.practice.truth import Truth
@@ -156,10 +155,9 @@ class PracticeVendor:
     def _portal_app(self) -> Any | None:
         """Return the portal of the character, where it has one."""
         assert self._folder is not None
-        if not (self._folder / "portal.yaml").exists() or find_spec("probes.practice.portal") is None:
+        if not (self._folder / "portal.yaml").exists():
             return None
-        portal = import_module("probes.practice.portal")
-        return portal.portal_app(self.clock, self._folder, self.truth, secret=secrets.token_hex(16))
+        return portal_app(self.clock, self._folder, self.truth, secret=secrets.token_hex(16))
 
     async def _serve(self, app: Any, port: int) -> str:
         """Serve an application on a loopback port and return its address."""

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from audit.plan.reader import read_plan
 from probes.errors import UserError
 from probes.practice.vendor import PracticeVendor
+from tests.practice.conftest import client_of
+from tests.practice.test_call import ended, place
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., PracticeVendor]
@@ -23,7 +26,20 @@ def test_the_plan_that_it_writes_is_one_that_the_product_takes(start: Start, tmp
     plan = read_plan(tmp_path / "plan.yaml").plan
     assert plan.clock.factor == 2000.0
     assert plan.clock.origin_utc == vendor.clock.origin_utc
-    assert plan.vendors[0].channels["phone"].number == vendor.addresses.phone
+    channels = plan.vendors[0].channels
+    assert (channels["portal"].url, channels["phone"].number) == (vendor.addresses.portal, vendor.addresses.phone)
+
+
+def test_the_portal_and_the_telephone_keep_one_truth_by_one_clock(start: Start) -> None:
+    vendor = start(factor=1000.0)
+    assert vendor.addresses.portal is not None
+    form = {"name": "Ada", "email": "ada@customer.example", "subject": "Backups", "description": "They stopped."}
+    answer = httpx.post(f"{vendor.addresses.portal}/new", data=form, follow_redirects=True)
+    assert "KC-20417" in answer.text
+    client = client_of(vendor)
+    ended(client, place(client, vendor, "busy", "<Response/>").sid)
+    opened, called = (next(vendor.truth.read(kind)).at_utc for kind in ("portal_ticket_opened", "call_placed"))
+    assert vendor.clock.origin_utc < opened < called < vendor.clock.now_utc()
 
 
 def test_a_character_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
