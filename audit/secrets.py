@@ -155,10 +155,22 @@ def _forms_of(secret: str) -> set[str]:
         re.sub("%[0-9A-F]{2}", lambda found: found.group().lower(), form)
         for form in (quote(secret, safe=""), quote_plus(secret))
     }
-    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    forms |= {form.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") for form in (escape(secret),)}
+    for form in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        inside_a_page = form.translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&'"})
+        forms |= {
+            form,
+            form.replace("/", "\\/"),
+            inside_a_page,
+            re.sub(r"\\u[0-9a-f]{4}", _upper_digits, inside_a_page),
+        }
     if len(raw) >= 8:
         forms |= _base64_forms(raw)
     return {form for form in forms if len(form) >= _SHORTEST_SCRUBBED}
+
+
+def _upper_digits(found: re.Match[str]) -> str:
+    return found.group()[:2] + found.group()[2:].upper()
 
 
 def _base64_forms(raw: bytes) -> set[str]:

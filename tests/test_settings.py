@@ -198,6 +198,25 @@ def test_no_form_of_a_secret_survives_scrubbing(secret: str, before: str, after:
         assert "${env:S}" in secrets.scrub(f"{before}-{form}-{after}")
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "a&lt;b&amp;c&#x27;d/e&quot;fghij",
+        "a&lt;b&amp;c&#39;d/e&#34;fghij",
+        r"a\u003cb\u0026c\u0027d/e\"fghij",
+        r"a\u003Cb\u0026c\u0027d/e\"fghij",
+        r"a<b&c'd\/e\"fghij",
+        "a%3Cb%26c%27d%2Fe%22fghij",
+        "a%3cb%26c%27d%2fe%22fghij",
+        "a%253Cb%2526c%2527d%252Fe%2522fghij",
+    ],
+)
+def test_a_secret_is_found_as_pages_and_scripts_write_it(form: str) -> None:
+    secrets = store(S="a<b&c'd/e\"fghij")
+    secrets.reveal("${env:S}")
+    assert secrets.scrub(f"x={form};") == "x=${env:S};"
+
+
 def test_scrubbing_leaves_ordinary_text_alone() -> None:
     secrets = store(SHORT="ab", NUMBER="1234", WORD="open")
     secrets.reveal("${env:SHORT} ${env:NUMBER} ${env:WORD}")

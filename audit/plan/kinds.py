@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Le
 
+from probes.duration import Duration
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _LONGEST_SLUG = 48
+_LONGEST_S = 10 * 366 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,29 @@ def check_text(text: str) -> str:
     if not text.strip():
         raise ValueError("the text is empty; write something")
     return text
+
+
+def check_name(text: str) -> str:
+    """Return a name that can stand in braces or in a record: letters, digits, dashes and underscores."""
+    if not _NAME.fullmatch(text) or len(text) > _LONGEST_SLUG:
+        near = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:_LONGEST_SLUG]
+        hint = f', as "{near}"' if near else ""
+        raise ValueError(f'"{text}" cannot be a name here; use letters, digits, - and _{hint}')
+    return text
+
+
+def check_email(text: str) -> str:
+    """Return what looks like a mail address, or a reference to one."""
+    if "${" not in text and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise ValueError(f'"{text}" is no mail address; write it as name@company.example')
+    return text
+
+
+def check_length(length: Duration) -> Duration:
+    """Return a length of time that a calendar can hold."""
+    if not length.s <= _LONGEST_S:
+        raise ValueError("the length of time is beyond ten years; write a shorter one")
+    return length
 
 
 def check_time_zone(name: str) -> str:
@@ -121,6 +148,9 @@ def check_aware(moment: datetime) -> datetime:
 
 Slug = Annotated[str, Checked(check_slug, rf"^(?=.{{1,{_LONGEST_SLUG}}}$){_SLUG.pattern}$", "acme-desk")]
 Text = Annotated[str, Checked(check_text)]
+Name = Annotated[str, Checked(check_name, f"^{_NAME.pattern}$")]
+Email = Annotated[str, Checked(check_email, None, "robin@customer.example")]
+Length = Annotated[Duration, Checked(check_length)]
 TimeZone = Annotated[str, Checked(check_time_zone, None, "Europe/London")]
 Place = Annotated[str, Checked(check_place, "^[A-Z]{2}(-[A-Z0-9]{1,3})?$", "DE-BY")]
 HoursText = Annotated[str, Checked(check_hours, None, "Mon-Fri 09:00-17:30, Sat 10:00-14:00")]

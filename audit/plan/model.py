@@ -19,8 +19,11 @@ from audit.plan.kinds import (
     Count,
     Country,
     Currency,
+    Email,
     Factor,
     HoursText,
+    Length,
+    Name,
     Place,
     Samples,
     Share,
@@ -114,7 +117,7 @@ class Promise:
     __pydantic_config__: ClassVar = STRICT
     id: Slug
     what: PromisedWhat
-    within: Duration
+    within: Length
     text: Text
     source: Text
     kind: PromiseKind = PromiseKind.PUBLISHED
@@ -140,7 +143,7 @@ class Vendor:
     hours: HoursText = "always"
     call_hours: HoursText | None = None
     countries: tuple[Country, ...] = ()
-    channels: Mapping[str, Any] = field(default_factory=dict)
+    channels: Mapping[Name, Any] = field(default_factory=dict)
     promises: tuple[Promise, ...] = ()
 
 
@@ -160,12 +163,12 @@ class Persona:
     __pydantic_config__: ClassVar = STRICT
     id: Slug
     name: Text
-    email: str | None = None
+    email: Email | None = None
     phone: str | None = None
     account: str | None = None
     tier: str | None = None
     language: str = "en"
-    identifiers: Mapping[str, str] = field(default_factory=dict)
+    identifiers: Mapping[Name, str] = field(default_factory=dict)
     pair: Pair | None = None
 
 
@@ -183,9 +186,9 @@ class Wait:
     """Follow the case (looking at its open channels) until a condition holds, or at most so long."""
 
     __pydantic_config__: ClassVar = STRICT
-    at_most: Duration
+    at_most: Length
     until: Condition | None = None
-    look_every: Duration | None = None
+    look_every: Length | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +243,7 @@ class Sample:
     vendors: tuple[str, ...] = ()
     personas: tuple[str, ...] = ()
     n: Samples = 1
-    spread_over: Duration | None = None
+    spread_over: Length | None = None
     seed: int | None = None
 
 
@@ -261,7 +264,7 @@ class Limits:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    audit_at_most: Duration = Duration(14 * 86400.0)
+    audit_at_most: Length = Duration(14 * 86400.0)
     calls: Count = 0
     calls_per_day: Count = 3
     call_minutes: Amount = 60.0

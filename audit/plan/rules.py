@@ -9,9 +9,10 @@ from audit.plan.cases import PERSONA_FIELDS, Verb, verb_of
 from audit.plan.draft import Draft, Found
 from audit.plan.faults import choices
 from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Step, Vendor
-from audit.plan.source import Keys
+from audit.plan.source import Keys, Node
 from probes.events import Action
 
+_MOST_CASES = 100_000
 _VERBS = ("call", "close", "look", "open", "reply", "wait")
 
 
@@ -28,6 +29,7 @@ def find_faults(draft: Draft) -> Iterator[Found]:
     for index, scenario in draft.scenarios.items():
         yield from _steps(draft, scenario, ("scenarios", index, "steps"))
     yield from _not_yet(draft)
+    yield from _number_of_cases(draft)
     yield from _clock(draft)
     yield from _limits(draft)
     yield from find_brace_faults(draft)
@@ -81,14 +83,39 @@ def _sample(draft: Draft, sample: Sample, place: Keys) -> Iterator[Found]:
 
 
 def _not_yet(draft: Draft) -> Iterator[Found]:
-    """Yield what plans may say one day and nobody carries out today."""
+    """Yield what plans may say one day and nothing follows from today."""
     samples = draft.root.at("samples")
     for index in samples.items or {} if samples is not None else {}:
         for key in ("spread_over", "seed"):
-            node = draft.root.at("samples", index, key)
-            if node is not None and (node.text is not None or node.items is not None):
+            if _is_given(draft.root.at("samples", index, key)):
                 fix = f"remove {key}: all cases begin when the audit begins"
                 yield ("samples", index, key), f"{key} is not carried out yet", fix
+    thresholds = draft.parts.get("thresholds")
+    if thresholds is not None and thresholds.profile != "default":
+        message = f'the profile "{thresholds.profile}" is not carried out yet'
+        yield ("thresholds", "profile"), message, "remove it: reports hold promises against what happened"
+    if thresholds is not None and thresholds.weights:
+        message = "weights are not carried out yet"
+        yield ("thresholds", "weights"), message, "remove them: reports do not weigh dimensions"
+
+
+def _is_given(node: Node | None) -> bool:
+    return node is not None and (node.text is not None or node.items is not None)
+
+
+def _number_of_cases(draft: Draft) -> Iterator[Found]:
+    vendors, personas = len(draft.declared("vendors")), len(draft.declared("personas"))
+    cases = 0
+    for index, sample in draft.samples.items():
+        cases += sample.n * (len(sample.vendors) or vendors) * (len(sample.personas) or personas)
+        if cases > _MOST_CASES:
+            message = f"the samples make {cases:,} cases or more"
+            yield (
+                ("samples", index, "n"),
+                message,
+                f"{_MOST_CASES:,} is the most; lower n, or name vendors and personas",
+            )
+            return
 
 
 def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:

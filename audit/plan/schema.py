@@ -25,7 +25,9 @@ def plan_schema(kinds: Iterable[str] = tuple(registry.PROBES), load: Load = regi
     plan, *channels = (found[index, "validation"] for index in range(len(types)))
     definitions: dict[str, Any] = shared["$defs"]
     vendor = definitions["Vendor"]
-    vendor["properties"]["channels"]["additionalProperties"] = {"oneOf": channels}
+    by_name = vendor["properties"]["channels"]
+    (pattern,) = by_name.pop("patternProperties")
+    by_name |= {"propertyNames": {"pattern": pattern}, "additionalProperties": {"oneOf": channels}}
     top = definitions.pop(str(plan["$ref"]).rpartition("/")[2]) if "$ref" in plan else plan
     document = {
         "$schema": _DIALECT,
