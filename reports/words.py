@@ -89,16 +89,10 @@ def value(amount: float, unit: str) -> str:
             return duration(amount)
         case "min":
             return duration(amount * 60)
-        case "share" | "ratio_0_1" | "proportion":
+        case "ratio":
             return share(amount)
-        case "ratio" | "times":
-            return f"{number(amount)} times"
-        case "" | "1" | "count":
-            return number(amount)
-        case "LUFS" | "LU" | "dB" | "dBFS":
-            return f"{number(amount)} {unit}"
         case _:
-            return f"{number(amount)} {unit}"
+            return f"{number(amount)} {unit}".strip()
 
 
 def interval(low: float, high: float, unit: str) -> str:
@@ -193,6 +187,11 @@ def channel(name: str | None) -> str:
     """Return a channel as a reader calls it."""
     words = {"phone_call": "phone", "web_ticket": "web portal", "email_ticket": "e-mail", "chat": "chat"}
     return "" if name is None else words.get(name, name.replace("_", " "))
+
+
+def capital(text: str) -> str:
+    """Return a text with its first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def identifier(name: str) -> str:

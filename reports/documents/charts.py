@@ -27,7 +27,7 @@ from reports.figures.dots import Dot, Row, dots_svg
 from reports.figures.promises import Pledge, promises_svg
 from reports.figures.survival import Curve, survival_svg
 
-MOST_PLEDGES = 14
+MOST_PLEDGES, MOST_CURVES, FEWEST_OBSERVED = 14, 3, 2
 _CURVE_FROM_N = 6
 _OUR_KINDS = frozenset({"ticket_submitted", "message_sent"})
 _VENDOR_KINDS = frozenset({"message_seen", "status_seen", "hand_off_seen"})
@@ -42,26 +42,29 @@ class Chart:
 
 
 def measure_chart(analysis: Analysis, measure_id: str, spoken_of: frozenset[str]) -> Chart | None:
-    """Draw one measure for all vendors that have it, in the report's order; None where nothing was observed."""
+    """Draw one measure for all vendors that have it, in the report's order; None where a sentence says as much."""
     names = {vendor.id: vendor.name for vendor in analysis.vendors}
     by_vendor = {measure.vendor: measure for measure in analysis.measures if measure.id == measure_id}
     measures = [by_vendor[vendor.id] for vendor in analysis.vendors if vendor.id in by_vendor]
     measures = [measure for measure in measures if measure.n]
-    if not measures:
+    if sum(measure.n for measure in measures) < FEWEST_OBSERVED:
         return None
     title = measures[0].name
     curves = [
         _curve(measure, names, spoken_of) for measure in measures if measure.survival and measure.n >= _CURVE_FROM_N
     ]
-    if len(curves) == len(measures) and any(measure.n_censored for measure in measures):
+    if len(curves) == len(measures) <= MOST_CURVES and any(measure.n_censored for measure in measures):
         svg = survival_svg(title, curves, horizon_s=max(m.survival.horizon for m in measures if m.survival))
         how = "Each step is an answer; short strokes are waits that we stopped before an answer came."
     else:
-        svg = dots_svg(title, [_row(measure, names, spoken_of) for measure in measures], measures[0].unit)
+        upto = 1.0 if measures[0].kind is MeasureKind.SHARE else None
+        svg = dots_svg(title, [_row(m, names, spoken_of) for m in measures], measures[0].unit, upto=upto)
         how = _dots_explained(measures)
     spoken = [measure for measure in measures if measure.vendor in spoken_of] or measures
     said = "; ".join(f"{names.get(m.vendor, m.vendor)}: {words.counted(m)}" for m in spoken[:4])
-    return Chart(Markup(svg), f"{title}, per {measures[0].per}. {how} {said}. {measures[0].method}")  # noqa: S704 - built by us, escaped there
+    method = words.capital(measures[0].method.rstrip("."))
+    caption = f"{words.capital(title)}, per {measures[0].per}. {how} {said}. {method}."
+    return Chart(Markup(svg), caption)  # noqa: S704 - built by us, escaped there
 
 
 def _dots_explained(measures: Sequence[Measure]) -> str:
@@ -107,6 +110,29 @@ def _curve(measure: Measure, names: dict[str, str], spoken_of: frozenset[str]) -
         high=tuple(point.high for point in points),
         spoken_of=measure.vendor in spoken_of,
     )
+
+
+def headlines_chart(analysis: Analysis) -> Chart | None:
+    """Draw the share of expectations met for all vendors; None for one vendor, whose number stands on page 2."""
+    if len(analysis.vendors) < 2 or not analysis.headlines:
+        return None
+    by_vendor = {headline.vendor: headline for headline in analysis.headlines}
+    rows = []
+    for vendor in analysis.vendors:
+        if (headline := by_vendor.get(vendor.id)) is None:
+            continue
+        said = f"{headline.met} of {headline.due}"
+        if headline.share is not None:
+            said = f"{words.share(headline.share)} ({said})"
+        below = ""
+        if headline.low is not None and headline.high is not None:
+            below = words.interval(headline.low, headline.high, "ratio")
+        rows.append(Row(vendor.name, (), headline.share, headline.low, headline.high, said, below))
+    svg = dots_svg("Share of expectations met", rows, "ratio", upto=1.0)
+    caption = (
+        "Of the promises that came due, the share that was kept. Upright line: the share; band: its 95 % interval."
+    )
+    return Chart(Markup(svg), caption)  # noqa: S704 - built by us, escaped there
 
 
 def promises_chart(vendor_name: str, promises: Sequence[PromiseRecord]) -> Chart | None:

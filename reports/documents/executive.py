@@ -32,14 +32,15 @@ from reports import words
 from reports.documents import charts
 from reports.documents.charts import Chart
 
+MOST_CHARTED = 3
 MOST_STORIES, MOST_PROMISES, MOST_POINTS, MOST_EVIDENCE, MOST_MEASURES = 12, 60, 6, 400, 150
 # Which two measures stand beside the share of expectations met, where they were rated: the first two of these.
 LEADING = (
-    "first_human_response",
-    "resolution",
-    "call_to_human",
-    "hold",
-    "customer_effort",
+    "first_human_response_s",
+    "resolution_s",
+    "time_to_human_s",
+    "hold_s",
+    "customer_effort_min",
     "contacts_per_case",
 )
 _SLUG = re.compile(r"[^A-Za-z0-9-]+")
@@ -66,6 +67,7 @@ class Number:
     value: str
     name: str
     interval: str
+    range: str
     counted: str
 
 
@@ -76,7 +78,7 @@ class VendorSummary:
     vendor: VendorName
     judgement: Judgement | None
     headline: Headline | None
-    numbers: tuple[Number, ...]
+    numbers: tuple[Number | None, ...]
     counted: str
 
 
@@ -172,6 +174,7 @@ class ExecutiveReport:
     key_fingerprint: str | None
     vendors: Mapping[str, VendorName]
     summaries: tuple[VendorSummary, ...]
+    leading: tuple[str, ...]
     established: tuple[Finding, ...]
     established_more: int
     open_points: tuple[Finding, ...]
@@ -180,6 +183,7 @@ class ExecutiveReport:
     not_established: tuple[Finding, ...]
     scorecards: tuple[Scorecard, ...]
     promises: tuple[PromiseSection, ...]
+    headlines: Chart | None
     stories: tuple[StorySection, ...]
     stories_left_out: int
     accounting: tuple[tuple[Accounting, str], ...]
@@ -191,6 +195,7 @@ class ExecutiveReport:
     measures_left_out: int
     tests: tuple[tuple[str, tuple[Stated, ...]], ...]
     judged: bool
+    measure_names: Mapping[str, str]
 
 
 def build(
@@ -206,9 +211,11 @@ def build(
     evidence = {item.number: item for item in analysis.evidence}
     zone = words.zone(analysis.vendors[0].time_zone if len(analysis.vendors) == 1 else "UTC")
     stories = _chosen_stories(analysis)
+    leading = _leading(analysis.measures)
     sections = tuple(_story(analysis, story, vendors, evidence, files) for story in stories)
     confirmed = _by_vendor(analysis, [f for f in analysis.findings if f.verdict is Verdict.CONFIRMED])
     unsure = _by_vendor(analysis, [f for f in analysis.findings if f.verdict is not Verdict.CONFIRMED])
+    points = MOST_POINTS if len(analysis.vendors) <= MOST_CHARTED else MOST_POINTS // 2  # page 2 is one page
     groups = _groups(analysis, {section.story.case: section.anchor for section in sections})
     promises = tuple(_promises(analysis, vendor) for vendor in analysis.vendors)
     cited = _cited(analysis, groups, sections, promises)
@@ -222,15 +229,17 @@ def build(
         made=words.moment(now_utc, zone),
         key_fingerprint=key_fingerprint,
         vendors=vendors,
-        summaries=tuple(_summary(analysis, vendor) for vendor in analysis.vendors),
-        established=confirmed[:MOST_POINTS],
-        established_more=max(0, len(confirmed) - MOST_POINTS),
-        open_points=unsure[:MOST_POINTS],
-        open_more=max(0, len(unsure) - MOST_POINTS),
+        summaries=tuple(_summary(analysis, vendor, [m.id for m in leading]) for vendor in analysis.vendors),
+        leading=tuple(words.capital(measure.name) for measure in leading),
+        established=confirmed[:points],
+        established_more=max(0, len(confirmed) - points),
+        open_points=unsure[:points],
+        open_more=max(0, len(unsure) - points),
         groups=groups,
         not_established=tuple(f for f in unsure if f.verdict is not Verdict.ANOMALY),
         scorecards=tuple(card for card in analysis.scorecards if any(d.score is not None for d in card.dimensions)),
         promises=tuple(section for section in promises if section.rows),
+        headlines=charts.headlines_chart(analysis),
         stories=sections,
         stories_left_out=len(analysis.stories) - len(stories),
         accounting=tuple((row, words.accounting(row)) for row in analysis.accounting),
@@ -242,6 +251,7 @@ def build(
         measures_left_out=max(0, len(analysis.measures) - MOST_MEASURES),
         tests=_tests(analysis),
         judged=bool(analysis.judgements),
+        measure_names={measure.id: measure.name for measure in analysis.measures},
     )
 
 
@@ -262,11 +272,12 @@ def practice_notice(clock_factor: float) -> str | None:
     return f"Practice vendor, not a real one: its clock ran {words.number(clock_factor)} times as fast as ours"
 
 
-def _summary(analysis: Analysis, vendor: VendorName) -> VendorSummary:
+def _summary(analysis: Analysis, vendor: VendorName, leading: Sequence[str]) -> VendorSummary:
     measures = [measure for measure in analysis.measures if measure.vendor == vendor.id]
     headline = next((item for item in analysis.headlines if item.vendor == vendor.id), None)
-    numbers = [_headline_number(headline)] if headline else []
-    numbers += [_measure_number(measure) for measure in _leading(measures)[:2]]
+    by_id = {measure.id: measure for measure in measures}
+    numbers = [_headline_number(headline) if headline else None]
+    numbers += [_measure_number(by_id[name]) if name in by_id else None for name in leading]
     account = next((row for row in analysis.accounting if row.vendor == vendor.id), None)
     judgement = next((item for item in analysis.judgements if item.vendor == vendor.id), None)
     return VendorSummary(vendor, judgement, headline, tuple(numbers), words.accounting(account) if account else "")
@@ -274,27 +285,38 @@ def _summary(analysis: Analysis, vendor: VendorName) -> VendorSummary:
 
 def _headline_number(headline: Headline) -> Number:
     value = words.share(headline.share) if headline.share is not None else f"{headline.met} of {headline.due}"
-    interval = "no interval at this n"
+    interval = found = "no interval at this n"
     if headline.low is not None and headline.high is not None:
-        interval = f"95 % interval {words.interval(headline.low, headline.high, 'share')}"
-    return Number(value, "of expectations met", interval, f"{headline.met} of {headline.due} that came due")
+        found = words.interval(headline.low, headline.high, "ratio")
+        interval = f"95 % interval {found}"
+    return Number(value, "of expectations met", interval, found, f"{headline.met} of {headline.due} that came due")
 
 
 def _measure_number(measure: Measure) -> Number:
     if measure.estimate is None and measure.n == 1:
         value = words.observed_alone(measure)
-        return Number(value, measure.name, "one observation, so no interval", words.counted(measure))
-    return Number(words.estimate(measure), measure.name, words.estimate_interval(measure), words.counted(measure))
+        alone = "one observation, so no interval"
+        return Number(value, measure.name, alone, alone, words.counted(measure))
+    interval = found = words.estimate_interval(measure)
+    if measure.low is not None and measure.high is not None:
+        found = words.interval(measure.low, measure.high, measure.unit)
+    return Number(words.estimate(measure), measure.name, interval, found, words.counted(measure))
 
 
 def _leading(measures: Sequence[Measure]) -> list[Measure]:
-    """Return measures with observations: the preferred ones first, then those with an estimate, then the rest."""
+    """Return the two measures for page 2: those that most vendors have an estimate of, then the preferred ones."""
+    first = {measure.id: measure for measure in reversed(measures) if measure.n}
 
-    def place(measure: Measure) -> tuple[int, int, int]:
-        preferred = LEADING.index(measure.id) if measure.id in LEADING else len(LEADING)
-        return (preferred, measure.estimate is None, -measure.n)
+    def place(name: str) -> tuple[int, int, int]:
+        of_it = [measure for measure in measures if measure.id == name]
+        preferred = LEADING.index(name) if name in LEADING else len(LEADING)
+        return (
+            preferred == len(LEADING),
+            -sum(measure.estimate is not None for measure in of_it),
+            preferred,
+        )
 
-    return sorted((measure for measure in measures if measure.n), key=place)
+    return [first[name] for name in sorted(first, key=place)[:2]]
 
 
 def _by_vendor(analysis: Analysis, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -316,9 +338,12 @@ def _groups(analysis: Analysis, told: Mapping[str, str]) -> tuple[FindingGroup, 
         if finding.verdict in (Verdict.CONFIRMED, Verdict.ANOMALY):
             gathered.setdefault(finding.measure or f"\0{finding.id}", []).append(finding)
     groups = []
+    strips = {call.contact: call for call in analysis.calls if call.timeline is not None}
     for number, (measure, findings) in enumerate(gathered.items(), start=1):
         spoken = frozenset(finding.vendor for finding in findings[:1])
         chart = charts.measure_chart(analysis, measure, spoken) if not measure.startswith("\0") else None
+        if chart is None and (contact := next((f.contact for f in findings if f.contact in strips), None)) is not None:
+            chart = charts.call_chart(strips.pop(contact))  # each call is drawn once here, and again in its case
         cited = tuple(dict.fromkeys(ref for finding in findings for ref in finding.evidence))
         story = next((told[f.case] for f in findings if f.case is not None and f.case in told), None)
         groups.append(FindingGroup(f"finding-{number}", findings[0], tuple(findings[1:]), chart, cited, story))
@@ -333,10 +358,12 @@ def _promises(analysis: Analysis, vendor: VendorName) -> PromiseSection:
     best = [record for record in own[room:] if record.outcome is PromiseOutcome.KEPT][:1]
     if best and not any(record.outcome is PromiseOutcome.KEPT for record in rows):
         rows[-1:] = best  # the vendor's best result is shown too
+    # With many vendors the tables alone fill pages enough; the shares are compared in one chart before them.
+    chart = charts.promises_chart(vendor.name, rows) if len(analysis.vendors) <= MOST_CHARTED else None
     counts = tuple(
         (outcome, found) for outcome in PromiseOutcome if (found := sum(record.outcome is outcome for record in own))
     )
-    return PromiseSection(vendor, tuple(rows), len(own) - len(rows), counts, charts.promises_chart(vendor.name, rows))
+    return PromiseSection(vendor, tuple(rows), len(own) - len(rows), counts, chart)
 
 
 def _chosen_stories(analysis: Analysis) -> list[Story]:

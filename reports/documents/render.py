@@ -133,6 +133,7 @@ def _environment() -> Environment:
         "plain": words.plain,
         "slug": slug,
         "identifier": words.identifier,
+        "capital": words.capital,
         "count": words.count,
         "share": words.share,
         "whole": lambda value: words.number(value, 0),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from reports import words
 from reports.figures import grammar as g
 
+_WHOLE = frozenset({"times", "contacts", "choices", "turns", ""})  # counted, so no tick stands between
+
 
 @dataclass(frozen=True, slots=True)
 class Dot:
@@ -70,7 +72,10 @@ def dots_svg(
     if unit == "s" and scale.low == 0:
         ticks = [(scale(tick), g.duration_tick_label(tick)) for tick in g.duration_ticks(scale.high)]
     else:
-        ticks = [(scale(tick), words.value(tick, unit)) for tick in g.number_ticks(scale.low, scale.high)]
+        places = [tick for tick in g.number_ticks(scale.low, scale.high) if unit not in _WHOLE or tick == int(tick)]
+        # The unit stands once, at the last tick; a share carries its sign everywhere.
+        said = [words.value(tick, unit) if unit == "ratio" else words.number(tick) for tick in places[:-1]]
+        ticks = [(scale(tick), text) for tick, text in zip(places, [*said, words.value(places[-1], unit)], strict=True)]
     figure.ticks(ticks, bottom, top=top)
     if limit:
         x = scale(limit.value)

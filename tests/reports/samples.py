@@ -126,7 +126,7 @@ def scorecard(vendor: str, scores: tuple[float | None, ...], **more: Any) -> Sco
         DimensionScore(
             number=i, id=name.lower().split(",")[0].replace(" ", "_"), name=name, score=score,
             low=None if score is None else max(0, score - 12), high=None if score is None else min(100, score + 14),
-            n=0 if score is None else 8, weight=1.0, parts=(), measures=("hold",), evidence=(),
+            n=0 if score is None else 8, weight=1.0, parts=(), measures=("hold_s",), evidence=(),
             why_not="no observation of it was planned" if score is None else None,
         )
         for i, (name, score) in enumerate(zip(DIMENSIONS, scores, strict=True), start=1)
@@ -304,9 +304,15 @@ def departure(
     response = seen((came - at()).total_seconds(), case, (opened, message))
     waits = tuple(seen(call.to_human_s or 0.0, case, call.evidence) for call in calls)
     measures = (
-        measure("first_human_response", "Time to the first answer by a person", "harbour", (response,), per="ticket"),
-        measure("hold", "Time on hold", "harbour", (seen(1284.0, case, (recordings[0],), censored=True),), per="hold"),
-        measure("call_to_human", "From dialling to a person", "harbour", waits, per="call", n_ours=1),
+        measure("first_human_response_s", "time to the first answer by a person", "harbour", (response,), per="ticket"),
+        measure(
+            "hold_s",
+            "hold after a person was reached",
+            "harbour",
+            (seen(1284.0, case, (recordings[0],), censored=True),),
+            per="hold",
+        ),
+        measure("time_to_human_s", "time to a person, on the customer's clock", "harbour", waits, per="call", n_ours=1),
     )
     confirmed, unsure = Verdict.CONFIRMED, Verdict.NOT_ESTABLISHED
     findings = (
@@ -339,7 +345,7 @@ def departure(
             case,
         ),
         finding(
-            "wait", "How long callers usually wait: 3 calls are too few to say.", unsure, "call_to_human", (), None
+            "wait", "How long callers usually wait: 3 calls are too few to say.", unsure, "time_to_human_s", (), None
         ),
         finding("ours-1", "One call failed on our side before it was dialled.", Verdict.OURS, None, (), None),
     )
@@ -431,28 +437,28 @@ def _vendor_part(store: Store, base: Analysis, i: int, name: str) -> Analysis:
         vendors=(vendor,),
         measures=(
             measure(
-                "call_to_human", "From dialling to a person", own, calls, estimate=waits[4], low=waits[1],
+                "time_to_human_s", "time to a person, on the customer's clock", own, calls, estimate=waits[4], low=waits[1],
                 high=waits[7], why_not=None, survival=survival,
             ),
             measure(
-                "first_human_response", "Time to the first answer by a person", own, answers, per="ticket",
+                "first_human_response_s", "time to the first answer by a person", own, answers, per="ticket",
                 estimate=answers[4].value, low=answers[0].value, high=answers[7].value, why_not=None,
             ),
             measure(
-                "solved_at_first_contact", "Solved at the first contact", own, solved, unit="share", per="case",
+                "solved_at_first_contact", "solved at first contact", own, solved, unit="ratio", per="case",
                 kind=MeasureKind.SHARE, estimate=share, low=max(0.0, share - 0.3), high=min(1.0, share + 0.2),
                 why_not=None, method="Wilson interval.",
             ),
         ),
         findings=(
-            finding(f"wait-{i}", half, Verdict.CONFIRMED, "call_to_human", refs[:4], None, vendor=own),
+            finding(f"wait-{i}", half, Verdict.CONFIRMED, "time_to_human_s", refs[:4], None, vendor=own),
             finding(
                 f"solve-{i}", f"{round(share * 8)} of 8 cases were solved at the first contact.", Verdict.CONFIRMED,
                 "solved_at_first_contact", refs[:2], None, vendor=own,
             ),
             finding(
                 f"answer-{i}", "Whether answers come faster in the morning is open.", Verdict.NOT_ESTABLISHED,
-                "first_human_response", (), None, vendor=own,
+                "first_human_response_s", (), None, vendor=own,
             ),
         ),
         evidence=tuple(chain.items),
@@ -483,8 +489,8 @@ def _vendor_part(store: Store, base: Analysis, i: int, name: str) -> Analysis:
         ),
         limits=(
             LimitTest(
-                id=f"two-minutes-{i}", vendor=own, measure="call_to_human", text="80 % within 2 minutes", source="study",
-                checked_on=date(2026, 11, 1), limit=120.0, share_needed=0.8, n=9, within=9 - i // 2, unknown=0, p_value=0.04,
+                id=f"two-minutes-{i}", vendor=own, measure="time_to_human_s", text="80 % within 2 minutes", source="study",
+                checked_on=date(2026, 11, 1), limit=120.0, share_needed=0.8, n=9, within=9 - i // 2, unknown=0, p_value=0.04, p_holm=None, kept=None,
                 verdict=Verdict.CONFIRMED if i > 8 else Verdict.NOT_ESTABLISHED, evidence=refs[:1],
                 sentence=f"{9 - i // 2} of 9 calls reached a person within 2 min; 80 % were asked for.",
             ),
