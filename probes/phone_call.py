@@ -56,6 +56,7 @@ _SOON_S = 60.0
 _RECORDING_AT_MOST_S = 600.0
 _RECORDS_AT_MOST_S = 900.0  # the provider's partial summary comes within about ten minutes
 _PRICE_AT_MOST_S = 300.0
+_WORK_REAL_S = 20.0  # a carrier takes real time to make a recording, however fast an audit's clock runs
 _OVERDUE_S = 60.0  # how long after every limit a call may still be up before we end it ourselves
 _GIVE_UP_S = 3600.0
 _SURE_ANSWER_S = 3.0  # a look-to-look gap up to this gives the answer's moment while the call lasts
@@ -276,12 +277,12 @@ class _Look:
             try:
                 data, media_type = await carrier.recording(good[0].recording_id)
             except Unavailable:
-                if since_s <= _RECORDING_AT_MOST_S:
+                if not self._too_late(since_s):
                     return
                 self._no_recording(status, "the carrier lists the recording but does not give its audio")
                 return
             await self._heard(status, good[0], data, media_type, now)
-        elif (lost and status.recordings_complete) or since_s > _RECORDING_AT_MOST_S:
+        elif (lost and status.recordings_complete) or self._too_late(since_s):
             waited = f"no recording was there {since_s:.0f} s after the end of the call"
             self._no_recording(status, lost[0] if lost else waited)
 
@@ -328,6 +329,9 @@ class _Look:
             script_end_s=heard.script_end_s,
             notes=(*self.handle.notes, *notes),
         )
+
+    def _too_late(self, since_s: float) -> bool:
+        return since_s > _RECORDING_AT_MOST_S and self.tools.clock.real_delay_s(since_s) > _WORK_REAL_S
 
     def _no_recording(self, status: CallStatus, why: str) -> None:
         self._report_acts(status, None, (None,) * len(self.handle.planned))

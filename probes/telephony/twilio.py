@@ -235,9 +235,12 @@ class TwilioCarrier:
         if not self._config.insights_base_url:
             return answers.EndProperties(), True
         try:
-            body = await self._backed_off(
-                lambda: self._ask(self._client.insights.v1.calls(call_id).summary().fetch_async())
-            )
+            try:
+                body = await self._summary(call_id, "partial")
+            except ProviderError as exc:
+                if exc.status != 404:
+                    raise
+                body = await self._summary(call_id, "complete")
             summary = answers.read(answers.SummaryAnswer, body)
         except ProviderError as exc:
             return answers.EndProperties(), exc.status in (401, 403)
@@ -246,6 +249,11 @@ class TwilioCarrier:
         raw.append(_raw("summary", body))
         end = summary.properties or answers.EndProperties()
         return end, bool(end.disconnected_by) or summary.processing_state == "complete"
+
+    async def _summary(self, call_id: str, state: str) -> bytes:
+        """Ask for one state of the summary; if none is named only the complete one is given, half an hour late."""
+        summary = self._client.insights.v1.calls(call_id).summary()
+        return await self._retried(lambda: summary.fetch_async(processing_state=state))
 
     async def _read(self, call: Callable[[], Awaitable[object]], doing: str) -> bytes:
         try:

@@ -91,7 +91,7 @@ class Bench:
     """One call of the probe, stepped through by the test; handles go through their stored form each time."""
 
     carrier_itself: Carrier
-    clock: SetClock = field(default_factory=SetClock)
+    clock: Clock = field(default_factory=SetClock)
     vault: Vault = field(default_factory=lambda: Vault({"${env:CUSTOMER}": DIGITS}))
     sightings: list[Sighting] = field(default_factory=list)
     handle: Handle | None = None
@@ -115,11 +115,24 @@ class Bench:
         return self._keep(await phone_call.submit(spec, self.tools))
 
     async def collect(self, after_s: float) -> Seen:
-        """Look at the call `after_s` seconds after START, as a fresh process would."""
-        assert self.handle is not None
+        """Look at the call `after_s` seconds after START."""
+        assert isinstance(self.clock, SetClock)
         self.clock.set(after_s)
+        return await self.look()
+
+    async def look(self) -> Seen:
+        """Look at the call now, as a fresh process would."""
+        assert self.handle is not None
         self.vault.revealed.clear()
         return self._keep(await phone_call.collect(from_json(Handle, to_json(self.handle)), self.tools))
+
+    async def follow(self, spec: Spec) -> Seen:
+        """Dial, and look as often as the probe asks for until it has finished."""
+        seen = await self.submit(spec)
+        while not seen.finished:
+            await self.clock.sleep(seen.again_s or 0.0)
+            seen = await self.look()
+        return seen
 
     def all(self, kind: type[T]) -> list[tuple[T, Sighting]]:
         """Return what was seen of one kind."""

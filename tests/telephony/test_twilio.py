@@ -309,7 +309,8 @@ async def test_who_hung_up_is_taken_from_the_insights_where_there_are_any(
 ) -> None:
     over(provider)
     provider.answers[f"GET {p.SUMMARY}"] = [
-        error(404, 20404),
+        error(404, 20404),  # neither a partial
+        error(404, 20404),  # nor a complete one yet
         Answer(body=summary(properties={})),
         Answer(body=summary()),
     ]
@@ -318,6 +319,8 @@ async def test_who_hung_up_is_taken_from_the_insights_where_there_are_any(
     assert (partial.bye_from, partial.records_complete) == (None, False)
     assert (told.bye_from, told.records_complete, told.code) == (Side.VENDOR, True, "200")
     assert "summary" in [record.resource for record in told.raw]
+    asked = [one.query for one in provider.asked if one.path == p.SUMMARY]
+    assert asked == [f"ProcessingState={state}" for state in ("partial", "complete", "partial", "partial")]
 
 
 @pytest.mark.parametrize("answer", [error(403, 20003), error(401, 20003)])
