@@ -28,8 +28,6 @@ from probes.model import Act, ActKind
 from probes.telephony.prices import minor
 
 _NON_GEOGRAPHICAL = "001"
-# Sums of many small amounts must not refuse the one that just fits.
-_ROUNDING = 1e-6
 _REFUSED_TYPES = {
     NumberType.PREMIUM_RATE: ("number_premium", "a premium-rate number"),
     NumberType.SHARED_COST: ("number_shared_cost", "a shared-cost number"),
@@ -155,7 +153,7 @@ def within_limits(
             paid = act.currency or "no known currency"
             reason = f"the act is paid in {paid}, and limits.money is in {limits.money.currency}"
             return _no(Rule.MONEY, reason, "state limits.money in the currency that the carrier charges")
-        if usage.spent_minor + act.dearest_minor > minor(limits.money.amount, limits.money.currency) + _ROUNDING:
+        if usage.spent_minor + act.dearest_minor > minor(limits.money.amount, limits.money.currency):
             one = minor(1, act.currency)
             reason = (
                 f"{usage.spent_minor / one:.2f} {act.currency} are spent or reserved, this can cost "
@@ -183,7 +181,7 @@ def _call_limits(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage:
             "wait until tomorrow, or raise limits.calls_per_day",
             vendor_day(vendor, now_utc)[1],
         )
-    if usage.call_minutes + minutes > limits.call_minutes + _ROUNDING:
+    if usage.call_minutes + minutes > limits.call_minutes:
         reason = (
             f"{usage.call_minutes:.1f} minutes are called or reserved, this call may last {minutes:.1f}, "
             f"and limits.call_minutes is {limits.call_minutes:g}"
@@ -248,15 +246,8 @@ def is_named(target: str, vendor: Vendor) -> bool:
     """Whether a host (with or without its port), number or mail address stands in the vendor's channels."""
     named = frozenset(_named(vendor.channels))
     wanted = target.lower()
-    host = _host_of(f"//{wanted}") if "@" not in wanted else ""
-    return wanted in named or (host != "" and host in named)
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # brackets that are no address
-        return ""
+    host = urlsplit(f"//{wanted}").hostname if "@" not in wanted else None
+    return wanted in named or (host is not None and host in named)
 
 
 def _named(value: object, key: str = "") -> Iterator[str]:
@@ -272,10 +263,9 @@ def _named(value: object, key: str = "") -> Iterator[str]:
     elif isinstance(value, str):
         text = value.strip().lower()
         if text.startswith(("http://", "https://", "ws://", "wss://")):
-            host = _host_of(text)
-            if host:
-                yield host
-                yield urlsplit(text).netloc.rpartition("@")[2]
+            parts = urlsplit(text)
+            yield parts.netloc.rpartition("@")[2]
+            yield parts.hostname or ""
         elif key in ("host", "hosts") or "@" in text or (text.startswith("+") and key != "caller_id"):
             yield text
 

@@ -97,9 +97,9 @@ class SecretStore:
             with suppress(UserError, Unavailable):
                 self._secret(match)
 
-    def revealed(self) -> tuple[str, ...]:
-        """Return the secrets known so far."""
-        return tuple(self._revealed.values())
+    def revealed(self) -> dict[str, str]:
+        """Return every secret known so far by its reference, for a last search through what leaves the house."""
+        return dict(self._revealed)
 
     def learn(self, reference: str, secret: str) -> None:
         """Take `secret` out of everything scrubbed from now on; `reference` is put in its place."""
@@ -108,10 +108,6 @@ class SecretStore:
             self._reference_of |= dict.fromkeys(_forms_of(secret), reference)
             longest_first = sorted(self._reference_of, key=len, reverse=True)
             self._forms = re.compile("|".join(_bounded(form) for form in longest_first)) if longest_first else None
-
-    def known(self) -> tuple[str, ...]:
-        """Return every form of every secret revealed so far, for a last search through what leaves the house."""
-        return tuple(self._reference_of)
 
     def scrub(self, text: str) -> str:
         """Return `text` with every secret revealed so far replaced by its reference.

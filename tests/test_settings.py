@@ -172,7 +172,7 @@ def test_a_secret_that_is_not_set_is_named_with_the_places_looked_at(reference: 
 def test_the_secrets_of_a_plan_are_known_as_far_as_they_are_set() -> None:
     secrets = store(PIN="471147")
     secrets.know("pin: ${env:PIN}, other: ${env:ABSENT}, third: ${keyring:desk/bob}")
-    assert secrets.revealed() == ("471147",)
+    assert list(secrets.revealed().values()) == ["471147"]
 
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=12, max_size=40)

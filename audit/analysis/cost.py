@@ -108,13 +108,15 @@ def _blocked_h(case: Case, records: Sequence[PromiseRecord], vendor: Vendor) -> 
 
 
 def cost_record(
-    vendor: str, name: str, costs: Sequence[CaseCost], inputs: CostInputs, rng: np.random.Generator
-) -> CostRecord:
+    vendor: str, name: str, costs: Sequence[CaseCost], inputs: CostInputs | None, rng: np.random.Generator
+) -> CostRecord | None:
     """Sum the cases of a vendor up: the mean per case with its interval, per year, and what better service would save.
 
     The interval is the percentile bootstrap of the mean over cases (2,000 samples), from 6 cases; with skewed costs and
-    few cases it covers somewhat less than its 95 %.
+    few cases it covers somewhat less than its 95 %. None without inputs.
     """
+    if inputs is None:
+        return None
     currency = inputs.hour.currency
     said = [f"an hour costs {phrases.money(inputs.hour.amount, currency)}"]
     if inputs.blocked_hour is not None:

@@ -21,8 +21,6 @@ class Per(StrEnum):
     CHAT = "chat"
     CASE = "case"
     CONTACT = "contact"
-    PROMISE = "promise"
-    VENDOR = "vendor"
 
 
 class Good(StrEnum):

@@ -1,0 +1,141 @@
+"""`doctor`: what is installed, reachable and configured, and how to mend what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from audit.ledger.store import Ledger
+from audit.settings import Settings
+from probes.errors import AuditError
+
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at. `needed` false: the product works without it, and `text` says what is missed."""
+
+    what: str
+    ok: bool
+    text: str
+    fix: str = ""
+    needed: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as a document."""
+        return {"what": self.what, "ok": self.ok, "needed": self.needed, "text": self.text, "fix": self.fix}
+
+    def to_text(self) -> str:
+        """Return the finding as a line, and a second one with the cure where there is need."""
+        mark = "ok  " if self.ok else ("MISS" if self.needed else "none")
+        line = f"{mark}  {self.what}: {self.text}"
+        return line if self.ok or not self.fix else f"{line}\n      fix {self.fix}"
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; nothing outside this machine is contacted."""
+    found = [
+        Finding(what="Python", ok=sys.version_info >= (3, 11), text=sys.version.split()[0], fix="use 3.11 or later"),
+        Finding(what="SQLite", ok=sqlite3.sqlite_version_info >= (3, 35), text=sqlite3.sqlite_version),
+    ]
+    for look in (_home, _ledger, _browser, _voice, _twilio, _keyring):
+        found += list(_guarded(look, settings))
+    return found
+
+
+def _guarded(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from look(settings)
+    except AuditError as exc:
+        yield Finding(what=look.__name__.strip("_"), ok=False, text=f"{exc.message} ({exc.at})", fix=exc.fix)
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    folder = settings.home
+    parent = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    writable = os.access(parent, os.W_OK)
+    yield Finding(what="home", ok=writable, text=str(folder), fix="name another one with --home or HOLDPROOF_HOME")
+    free = shutil.disk_usage(parent).free
+    yield Finding(
+        what="disk",
+        ok=free > LEAST_FREE_BYTES,
+        text=f"{free / 1e9:.0f} GB free",
+        fix="free some space: an hour of calls takes about 120 MB",
+    )
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url:
+        ledger = Ledger(settings.database_url)
+    elif (settings.home / "ledger.sqlite").exists():
+        ledger = Ledger.in_folder(settings.home)
+    else:
+        yield Finding(what="ledger", ok=True, text="none yet; the first run makes it")
+        return
+    audits, stopped = ledger.audits(), ledger.stopped()
+    ledger.close()
+    yield Finding(what="ledger", ok=True, text=f"{len(audits)} audits")
+    if stopped:
+        yield Finding(what="kill switch", ok=False, text=f"thrown: {stopped}", fix="run: holdproof resume")
+
+
+def _browser(settings: Settings) -> Iterator[Finding]:
+    from probes.browser import find_browser
+
+    found = asyncio.run(find_browser(str(settings.browser) if settings.browser else None))
+    sandbox = "" if found.sandboxed else ", without its sandbox (root, or not allowed here)"
+    yield Finding(what="browser", ok=True, text=f"{found.version}, {found.place.name}{sandbox}")
+
+
+def _voice(settings: Settings) -> Iterator[Finding]:
+    from probes.practice.voices import Voices
+
+    engine = Voices(settings.home / "voices").engine
+    yield Finding(
+        what="voice of the practice vendor",
+        ok=bool(engine),
+        needed=False,
+        text=engine or "none; the practice vendor's telephone stays silent",
+        fix="install flite (Debian: apt install flite), or pip install 'holdproof[practice]'",
+    )
+
+
+def _twilio(settings: Settings) -> Iterator[Finding]:
+    carrier = settings.carrier("twilio")
+    if carrier.account_sid is None:
+        yield Finding(
+            what="telephone carrier",
+            ok=False,
+            needed=False,
+            text="none configured; plans without calls work",
+            fix="set HOLDPROOF_TWILIO_ACCOUNT_SID and HOLDPROOF_TWILIO_AUTH_TOKEN",
+        )
+        return
+    complete = bool(carrier.auth_token or (carrier.api_key and carrier.api_secret))
+    where = carrier.base_url or "the provider's own address"
+    yield Finding(
+        what="telephone carrier",
+        ok=complete,
+        text=f"twilio at {where}, credentials {'set' if complete else 'incomplete'}",
+        fix="set HOLDPROOF_TWILIO_AUTH_TOKEN, or …_API_KEY and …_API_SECRET",
+    )
+
+
+def _keyring(_settings: Settings) -> Iterator[Finding]:
+    import keyring
+
+    backend = keyring.get_keyring()
+    usable = getattr(backend, "priority", 0) > 0
+    yield Finding(
+        what="keyring",
+        ok=usable,
+        needed=False,
+        text=type(backend).__module__ if usable else "none on this machine; ${env:NAME} works",
+    )
