@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 from probes.practice.line import End, Heard, Key, Line, Side, Wait, Words
 from probes.practice.sounds import Clip, KeyTone, Signal, Sound, Spoken
@@ -80,6 +81,10 @@ class TwimlPlayer:
         self._url = url
         self._line.take(_CALLER, self._play(document.verbs))
 
+    def _address(self, url: str | None) -> str:
+        """Return an address of a document, seen from the present document's own; none given: that one again."""
+        return urljoin(self._url or "", url or self._url or "")
+
     def _play(self, verbs: tuple[Verb, ...]) -> Side:
         for verb in verbs:
             if (yield from self._do(verb)) or self._line.hung_up_by is not None:
@@ -93,7 +98,7 @@ class TwimlPlayer:
                 self._line.hang_up(_CALLER, "hang-up verb")
                 return True
             case Redirect(url, method):
-                self.want(Fetch(url or self._url or "", method, {}))
+                self.want(Fetch(self._address(url), method, {}))
                 return True
             case Gather():
                 return (yield from self._gather(verb))
@@ -173,7 +178,7 @@ class TwimlPlayer:
             return False
         said = {"SpeechResult": words, "Confidence": "0.9"} if words else {}
         self.want(
-            Fetch(gather.action or self._url or "", gather.method, {**({"Digits": digits} if digits else {}), **said})
+            Fetch(self._address(gather.action), gather.method, {**({"Digits": digits} if digits else {}), **said})
         )
         return True
 
@@ -202,5 +207,5 @@ class TwimlPlayer:
         self.messages.append(Message(start_s, line.now_s))
         duration = str(round(line.now_s - start_s))
         parameters = {"RecordingDuration": duration, **({"Digits": key} if key else {})}
-        self.want(Fetch(verb.action or self._url or "", verb.method, parameters))
+        self.want(Fetch(self._address(verb.action), verb.method, parameters))
         return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -22,11 +23,12 @@ def voice_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start(voice_home: Path, tmp_path: Path) -> Iterator[Callable[..., PracticeVendor]]:
     """Start a practice vendor whose clock runs `factor` times faster than ours."""
+    count = itertools.count()
     with ExitStack() as stack:
 
         def run(factor: float = 500.0, **options: Any) -> PracticeVendor:
-            home = tmp_path / "home"
-            home.mkdir(exist_ok=True)
+            home = tmp_path / f"home{next(count)}"
+            home.mkdir()
             for kept in ("voices", "music"):
                 (voice_home / kept).mkdir(exist_ok=True)
                 (home / kept).symlink_to(voice_home / kept)
