@@ -44,7 +44,7 @@ def cell(value: Any) -> str:
         case tuple() | list() | frozenset():
             return cell(" ".join(str(item) for item in value))
         case _:
-            text = str(value).replace("\x00", "\ufffd")
+            text = str(value).replace("\x00", "\ufffd").replace("\r\n", "\n").replace("\r", "\n")
             return "'" + text if text.startswith(_FORMULA) else text
 
 

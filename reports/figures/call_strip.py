@@ -17,10 +17,10 @@ _LOOKS: dict[Label, tuple[str, str, str]] = {
     Label.HOLD_MUSIC: ("music", "#e3a83c", g.INK),
     Label.RINGBACK: ("ringing", g.LINE, g.INK),
     Label.SILENCE: ("silence", "#f7f8fa", g.GREY),
-    Label.DTMF: ("keys", "#8d97a5", g.PAPER),
+    Label.DTMF: ("keys", "#5f6a77", g.PAPER),
     Label.UNSURE: ("speech, not sure whose", "#a9b9cc", g.INK),
 }
-_TONES = ("tone", "#8d97a5", g.PAPER)
+_TONES = ("tone", "#5f6a77", g.PAPER)
 _STRIP_TOP, _STRIP_HEIGHT, _GAP = 30.0, 34.0, 9.0
 
 

@@ -6,7 +6,6 @@ renderer draws the same picture. Lengths are CSS pixels; a full-width figure is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -259,17 +258,15 @@ class Figure:
 
     def svg(self) -> str:
         """Return the drawing as an inline SVG element."""
-        body = "".join(self._marks)
-        key = hashlib.sha256(f"{self.title}\0{self.description}\0{body}".encode()).hexdigest()[:12]
-        head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_number(self.width)} {_number(self.height)}" '
-            f'width="{_number(self.width)}" height="{_number(self.height)}" role="img" aria-labelledby="t{key} d{key}">'
+        width, height = _number(self.width), _number(self.height)
+        title, description = escape(words.plain(self.title)), escape(words.plain(self.description))
+        # The label repeats title and description because a PDF takes its alternative text from there; ids would have
+        # to differ between two copies of one figure on a page.
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            f'role="img" aria-label="{title}. {description}">'
+            f"<title>{title}</title><desc>{description}</desc>{''.join(self._marks)}</svg>"
         )
-        names = (
-            f'<title id="t{key}">{escape(words.plain(self.title), quote=False)}</title>'
-            f'<desc id="d{key}">{escape(words.plain(self.description), quote=False)}</desc>'
-        )
-        return f"{head}{names}{body}</svg>"
 
     def icon(self) -> str:
         """Return the drawing as a sign beside words that say the same; hidden from screen readers."""
