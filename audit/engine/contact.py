@@ -189,7 +189,7 @@ class Contacts:
         with self.setting.ledger.writing(standing.row.audit) as writing:
             usage = writing.usage(vendor.id, vendor_day(vendor, now)[0])
             for act in acts:
-                answer = judge(act, self.setting.plan, vendor, now, usage)
+                answer = judge(act, self.setting.plan, vendor, now, usage, action=spec.action)
                 if not answer.allowed:
                     return self._refused(standing, writing, contact, started, act, answer)
             after = standing.with_cursor(

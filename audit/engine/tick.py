@@ -15,6 +15,7 @@ from audit.engine.flow import Next
 from audit.ledger.codec import from_json
 from audit.ledger.store import Overtaken
 from audit.plan.cases import PlannedCase, spec_for, verb_of
+from audit.plan.looks import look_interval_s
 from audit.plan.model import Step, Wait
 from probes.errors import Side
 from probes.events import Action, CaseClosed, CaseOutcome, ContactOutcome, Payload, WaitEnded
@@ -126,8 +127,7 @@ class CaseTick:
             until = wait.until.value if wait.until is not None else "time"
             self._step_on()
             return self._rest(0.0, WaitEnded(until, met or wait.until is None, elapsed_s))
-        interval_s = wait.look_every.s if wait.look_every is not None else look_interval_s(elapsed_s)
-        return self._rest(min(interval_s, wait.at_most.s - elapsed_s))
+        return self._rest(min(look_interval_s(wait, elapsed_s), wait.at_most.s - elapsed_s))
 
     # --- acting ---
 
@@ -205,11 +205,6 @@ class CaseTick:
         self.standing = replace(self.standing, row=replace(self.standing.row, state="closed"))
         self._rest(0.0, *whats, CaseClosed(outcome, reason))
         return Next(self.tick + 1, None)
-
-
-def look_interval_s(elapsed_s: float) -> float:
-    """Return how long to wait before the next look: often at first, then rarer; from 5 minutes to an hour."""
-    return min(3600.0, max(300.0, elapsed_s / 10.0))
 
 
 def _looks(setting: Setting, standing: Standing, channel: str) -> bool:
