@@ -300,7 +300,8 @@ class _Look:
         except LibsndfileError as exc:
             # Unreadable bytes may still hold identification digits: they are not kept where there were any.
             if not self.handle.secrets:
-                self.tools.artifacts.put(data, media_type, "recording")
+                artifact = self.tools.artifacts.put(data, media_type, "recording that cannot be read")
+                self._say(CarrierRecord("recording", self.handle.call_id), now, artifacts=(artifact,))
             self._no_recording(status, f"the recording cannot be read ({exc.error_string.strip()})")
             return
         name = "recording (identification digits silenced).wav" if heard.masked else "recording.wav"

@@ -293,6 +293,15 @@ async def test_credentials_follow_no_redirect_to_another_host(provider: Provider
         assert elsewhere.unauthorised == 1
 
 
+async def test_an_audio_address_elsewhere_gets_no_credentials(provider: Provider, carrier: TwilioCarrier) -> None:
+    with p.running() as elsewhere:
+        media_url = f"{elsewhere.url}/bucket/1"
+        provider.answers[f"GET {p.ONE_RECORDING}"] = Answer(body=recording(media_url=media_url))
+        with pytest.raises((Unavailable, UserError)):
+            await carrier.recording(p.RECORDING)
+        assert [one.authorization for one in elsewhere.asked] == [None]
+
+
 async def test_a_recording_over_the_limit_is_not_read_to_its_end(provider: Provider) -> None:
     provider.answers |= {
         f"GET {p.ONE_RECORDING}": Answer(body=recording(media_url=None)),
