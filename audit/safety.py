@@ -28,6 +28,8 @@ from probes.model import Act, ActKind
 from probes.telephony.prices import minor
 
 _NON_GEOGRAPHICAL = "001"
+# Sums of many small amounts must not refuse the one that just fits.
+_ROUNDING = 1e-6
 _REFUSED_TYPES = {
     NumberType.PREMIUM_RATE: ("number_premium", "a premium-rate number"),
     NumberType.SHARED_COST: ("number_shared_cost", "a shared-cost number"),
@@ -153,7 +155,7 @@ def within_limits(
             paid = act.currency or "no known currency"
             reason = f"the act is paid in {paid}, and limits.money is in {limits.money.currency}"
             return _no(Rule.MONEY, reason, "state limits.money in the currency that the carrier charges")
-        if usage.spent_minor + act.dearest_minor > minor(limits.money.amount, limits.money.currency):
+        if usage.spent_minor + act.dearest_minor > minor(limits.money.amount, limits.money.currency) + _ROUNDING:
             one = minor(1, act.currency)
             reason = (
                 f"{usage.spent_minor / one:.2f} {act.currency} are spent or reserved, this can cost "
@@ -181,7 +183,7 @@ def _call_limits(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, usage:
             "wait until tomorrow, or raise limits.calls_per_day",
             vendor_day(vendor, now_utc)[1],
         )
-    if usage.call_minutes + minutes > limits.call_minutes:
+    if usage.call_minutes + minutes > limits.call_minutes + _ROUNDING:
         reason = (
             f"{usage.call_minutes:.1f} minutes are called or reserved, this call may last {minutes:.1f}, "
             f"and limits.call_minutes is {limits.call_minutes:g}"
@@ -246,8 +248,15 @@ def is_named(target: str, vendor: Vendor) -> bool:
     """Whether a host (with or without its port), number or mail address stands in the vendor's channels."""
     named = frozenset(_named(vendor.channels))
     wanted = target.lower()
-    host = urlsplit(f"//{wanted}").hostname if "@" not in wanted else None
-    return wanted in named or (host is not None and host in named)
+    host = _host_of(f"//{wanted}") if "@" not in wanted else ""
+    return wanted in named or (host != "" and host in named)
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # brackets that are no address
+        return ""
 
 
 def _named(value: object, key: str = "") -> Iterator[str]:
@@ -263,9 +272,10 @@ def _named(value: object, key: str = "") -> Iterator[str]:
     elif isinstance(value, str):
         text = value.strip().lower()
         if text.startswith(("http://", "https://", "ws://", "wss://")):
-            parts = urlsplit(text)
-            yield parts.netloc.rpartition("@")[2]
-            yield parts.hostname or ""
+            host = _host_of(text)
+            if host:
+                yield host
+                yield urlsplit(text).netloc.rpartition("@")[2]
         elif key in ("host", "hosts") or "@" in text or (text.startswith("+") and key != "caller_id"):
             yield text
 

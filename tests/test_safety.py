@@ -95,6 +95,18 @@ def test_a_named_host_is_found_with_or_without_port(target: str) -> None:
     assert judge(dataclasses.replace(LOOK, target=target), PLAN, ACME, MONDAY_NOON, Usage()).allowed
 
 
+@given(st.text(max_size=30) | st.sampled_from(["[", "//[", "[::1", "@", "support.acme.example@evil.example", ":80"]))
+def test_no_text_is_a_named_host_by_accident(target: str) -> None:
+    verdict = judge(dataclasses.replace(LOOK, target=target), PLAN, ACME, MONDAY_NOON, Usage())
+    assert not verdict.allowed
+
+
+def test_a_plans_address_that_is_none_names_nothing() -> None:
+    portal = dataclasses.replace(ACME.channels["portal"], url="http://[", hosts=())
+    vendor = dataclasses.replace(ACME, channels={"portal": portal})
+    assert refused(LOOK, vendor=vendor)[0] is Rule.TARGET
+
+
 def test_another_vendors_number_is_not_called() -> None:
     assert refused(dataclasses.replace(CALL, target="+498932168000"))[0] is Rule.TARGET
 
@@ -201,6 +213,12 @@ def test_limits_hold_whatever_was_used(calls: int, today: int, minutes: float, s
         assert today < PLAN.limits.calls_per_day
         assert minutes + 10 <= PLAN.limits.call_minutes
         assert spent + 100 <= 2000
+
+
+def test_many_small_calls_fill_a_limit_exactly() -> None:
+    usage = Usage(calls=7, call_minutes=sum([0.1] * 500), spent_minor=sum([0.7] * 2714))
+    fits = dataclasses.replace(CALL, dearest_minor=2000 - 1899.8)
+    assert judge(fits, PLAN, ACME, MONDAY_NOON, usage).allowed
 
 
 def test_replies_are_no_tickets() -> None:

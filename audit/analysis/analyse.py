@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import numpy as np
 
 from audit.analysis import phrases
 from audit.analysis.accounting import account, left_out, our_evidence, planned_cases
 from audit.analysis.calls import read_call
+from audit.analysis.consistency import agreements
 from audit.analysis.cost import CaseCost, case_cost, cost_finding, cost_record
 from audit.analysis.evidence import cited_evidence
 from audit.analysis.facts import Case, Facts, read_facts
-from audit.analysis.findings import case_findings, ordered, our_findings, promise_findings
-from audit.analysis.measures.registry import MEASURES
+from audit.analysis.findings import (
+    case_findings,
+    limit_findings,
+    ordered,
+    our_findings,
+    pair_findings,
+    promise_findings,
+)
+from audit.analysis.follow_through import follow_through
+from audit.analysis.limits import hold_limits
+from audit.analysis.measures.cases import LOOK_MINUTES, WRITE_MINUTES
+from audit.analysis.measures.registry import BY_ID, MEASURES
 from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import (
     Accounting,
+    AgreementResult,
     Analysis,
     CallRecord,
     CostRecord,
     Finding,
-    Headline,
-    Judgement,
+    FollowThrough,
+    LimitTest,
     Measure,
+    PairTest,
     ProfileNote,
     PromiseRecord,
+    Scorecard,
     Story,
     VendorName,
 )
+from audit.analysis.personas import compare_personas
+from audit.analysis.profiles import Profile, load_profile
 from audit.analysis.promises import promise_records
+from audit.analysis.scorecard import VendorCases, scorecards, usable_weights
 from audit.analysis.stories import tell
 from audit.analysis.summary import summarise
-from audit.analysis.verdict import VerdictRule, headline, judge
+from audit.analysis.vendor_measures import vendor_measures
+from audit.analysis.verdict import headline, judge
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import CostInputs, Plan, Vendor
@@ -42,8 +62,37 @@ from probes.events import AuditStarted
 METHOD_VERSION = "1.0"
 """Rises with every change of what a number means; a report names the version that it was made with."""
 
+_WEEKDAYS = "Mon-Fri 00:00-24:00"
 
-def analyse(plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed: int = 0) -> Analysis:
+
+class _Cites(Protocol):
+    """Anything that carries evidence numbers."""
+
+    @property
+    def evidence(self) -> tuple[str, ...]: ...
+
+
+@dataclass(slots=True)
+class _Audited:
+    """One vendor on its way through the analysis."""
+
+    id: str
+    name: str
+    zone: str
+    vendor: Vendor | None
+    cases: list[Case]
+    accounting: Accounting
+    records: list[PromiseRecord]
+    measures: list[Measure]
+    calls: list[CallRecord]
+
+    def by_id(self) -> dict[str, Measure]:
+        return {measure.id: measure for measure in self.measures}
+
+
+def analyse(
+    plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed: int = 0, profile: Profile | None = None
+) -> Analysis:
     """Work out everything that may be said about an audit.
 
     Args:
@@ -51,50 +100,59 @@ def analyse(plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed
         events: all events of one audit, in the order of the chain; an audit that is still going on is welcome.
         holdproof_version: printed in the report.
         seed: of the random numbers in bootstrap intervals and random weightings; the same seed, the same analysis.
+        profile: scales and limits; None takes the one that the plan names from the package.
+
+    Raises:
+        ProfileFault: the plan names a profile that there is none of.
     """
+    profile = profile or load_profile(plan.thresholds.profile)
     facts = read_facts(events, plan)
-    by_vendor: dict[str, list[Case]] = {vendor.id: [] for vendor in plan.vendors}
-    for case in facts.cases.values():
-        by_vendor.setdefault(case.vendor, []).append(case)
-    planned = planned_cases(plan)
-    vendors = {vendor.id: vendor for vendor in plan.vendors}
-    records: list[PromiseRecord] = []
-    measures: list[Measure] = []
-    findings: list[Finding] = []
-    stories: list[Story] = []
-    calls: list[CallRecord] = []
-    accounts: list[Accounting] = []
-    headlines: list[Headline] = []
-    judgements: list[Judgement] = []
-    costs: list[CostRecord] = []
-    rule = VerdictRule()
     rng = np.random.default_rng(seed)
-    for vendor_id, cases in by_vendor.items():
-        vendor = vendors.get(vendor_id)
-        name, zone = (vendor.name, vendor.time_zone) if vendor else (vendor_id, "UTC")
-        calendar = _calendar(vendor)
-        own_records = [record for case in cases for record in promise_records(case, plan, calendar)]
-        accounting = account(vendor_id, cases, planned.get(vendor_id, 0))
-        own_measures = _measures(vendor_id, cases, accounting)
-        head = headline(vendor_id, name, own_records)
-        records += own_records
-        accounts.append(accounting)
-        measures += own_measures
-        headlines.append(head)
-        judgements.append(judge(head, rule))
-        own_calls = [read_call(case, c, number) for case in cases for number, c in enumerate(case.calls, start=1)]
-        calls += own_calls
-        findings += case_findings(own_measures, own_calls)
-        findings += promise_findings(own_records)
-        findings += our_findings(accounting, our_evidence(cases))
-        stories += [tell(case, plan, zone) for case in cases]
-        if plan.cost is not None and vendor is not None:
-            own_costs = _costs(cases, own_records, plan.cost, vendor)
-            findings += [cost_finding(cost, vendor_id, plan.cost) for cost in own_costs]
-            summed = cost_record(vendor_id, name, own_costs, plan.cost, rng)
-            costs += [summed] if summed is not None else []
+    audited = _audited(plan, facts)
+    agreed = agreements(facts.cases.values(), rng)
+    every = [measure for one in audited for measure in one.measures]
+    wanted = frozenset(measure for scales in profile.scales.values() for measure in scales)
+    pairs = compare_personas(every, plan.personas, wanted)
+    for one in audited:
+        one.measures += vendor_measures(one.vendor, one.id, one.cases, one.measures, pairs, agreed, rng)
+    records = [record for one in audited for record in one.records]
+    limits = hold_limits(plan, profile, every, records)
+    weights, weight_faults = usable_weights(plan.thresholds.weights)
+    cards = scorecards(
+        [VendorCases(one.id, one.by_id(), tuple(case.id for case in one.cases)) for one in audited],
+        profile,
+        weights,
+        rng,
+    )
+    costs, cost_findings = _all_costs(audited, plan.cost, rng)
+    findings = [
+        *(f for one in audited for f in case_findings(one.measures, one.calls)),
+        *promise_findings(records),
+        *limit_findings(limits),
+        *pair_findings(pairs),
+        *cost_findings,
+        *(f for one in audited for f in our_findings(one.accounting, our_evidence(one.cases))),
+    ]
+    stories = [tell(case, plan, one.zone) for one in audited for case in one.cases]
+    through = follow_through(case for one in audited for case in one.cases)
+    calls = [call for one in audited for call in one.calls]
+    heads = [headline(one.id, one.name, one.records) for one in audited]
+    judgements = [
+        judge(
+            head,
+            profile.rule,
+            card,
+            [limit for limit in limits if limit.vendor == one.id],
+            one.by_id(),
+            one.records,
+            _days_per_case(one.cases),
+            len(one.cases),
+        )
+        for one, head, card in zip(audited, heads, cards, strict=True)
+    ]
+    measures = tuple(measure for one in audited for measure in one.measures)
+    cited = _cited(stories, findings, records, measures, calls, limits, pairs, agreed, through)
     order = {evidence_number(event): place for place, event in enumerate(facts.by_seq.values())}
-    cited = _cited(stories, findings, records, measures, calls)
     started = facts.started or next(iter(facts.by_seq.values()), None)
     return Analysis(
         audit=started.audit if started else "",
@@ -107,54 +165,107 @@ def analyse(plan: Plan, events: Sequence[Event], *, holdproof_version: str, seed
         ended_at_utc=facts.ended.at_utc if facts.ended else None,
         authorisation=_authorisation(plan),
         vendors=tuple(VendorName(id=v.id, name=v.name, place=v.place, time_zone=v.time_zone) for v in plan.vendors),
-        headlines=tuple(headlines),
-        measures=tuple(measures),
+        headlines=tuple(heads),
+        measures=measures,
         promises=tuple(records),
         findings=ordered(findings, order),
         stories=tuple(stories),
         calls=tuple(calls),
-        limits=(),
-        pairs=(),
-        agreements=(),
-        follow_through=(),
-        costs=tuple(costs),
-        profile=ProfileNote(
-            id=plan.thresholds.profile, name=plan.thresholds.profile, source="", checked_on=None, lines=()
-        ),
-        scorecards=(),
+        limits=limits,
+        pairs=pairs,
+        agreements=agreed,
+        follow_through=through,
+        costs=costs,
+        profile=_profile_note(profile),
+        scorecards=cards,
         judgements=tuple(judgements),
-        accounting=tuple(accounts),
+        accounting=tuple(one.accounting for one in audited),
         evidence=cited_evidence(facts, cited),
-        method_notes=_notes(facts, seed),
+        method_notes=_notes(facts, seed, weight_faults, cards),
     )
 
 
-def _calendar(vendor: Vendor | None) -> BusinessCalendar | None:
-    return BusinessCalendar(vendor.hours, vendor.time_zone, vendor.place) if vendor else None
+def _audited(plan: Plan, facts: Facts) -> list[_Audited]:
+    """Return each vendor of the plan (and any other that turns up in the events) with its records and measures."""
+    by_vendor: dict[str, list[Case]] = {vendor.id: [] for vendor in plan.vendors}
+    for case in facts.cases.values():
+        by_vendor.setdefault(case.vendor, []).append(case)
+    planned = planned_cases(plan)
+    vendors = {vendor.id: vendor for vendor in plan.vendors}
+    found = []
+    for vendor_id, cases in by_vendor.items():
+        vendor = vendors.get(vendor_id)
+        business = BusinessCalendar(vendor.hours, vendor.time_zone, vendor.place) if vendor else None
+        weekdays = BusinessCalendar(_WEEKDAYS, vendor.time_zone, vendor.place) if vendor else None
+        for case in cases:
+            case.business, case.weekdays = business, weekdays
+            case.records = promise_records(case, plan, business)
+        accounting = account(vendor_id, cases, planned.get(vendor_id, 0))
+        found.append(
+            _Audited(
+                id=vendor_id,
+                name=vendor.name if vendor else vendor_id,
+                zone=vendor.time_zone if vendor else "UTC",
+                vendor=vendor,
+                cases=cases,
+                accounting=accounting,
+                records=[record for case in cases for record in case.records],
+                measures=_measures(vendor_id, cases, accounting),
+                calls=[read_call(case, c, number) for case in cases for number, c in enumerate(case.calls, start=1)],
+            )
+        )
+    return found
 
 
 def _measures(vendor: str, cases: Sequence[Case], accounting: Accounting) -> list[Measure]:
+    outside = {per: left_out(per, cases, accounting) for per in {spec.per for spec in MEASURES}}
     found = []
     for spec in MEASURES:
         observed = [o for case in cases for o in spec.observe(case)]
-        n_ours, n_not_run = left_out(spec.per, cases, accounting)
+        n_ours, n_not_run = outside[spec.per]
         found.append(summarise(spec, vendor, observed, n_ours=n_ours, n_not_run=n_not_run))
     return found
 
 
-def _costs(
-    cases: Sequence[Case], records: Sequence[PromiseRecord], inputs: CostInputs, vendor: Vendor
-) -> list[CaseCost]:
-    by_case: dict[str, list[PromiseRecord]] = {}
-    for record in records:
-        by_case.setdefault(record.case, []).append(record)
-    found = (case_cost(case, by_case.get(case.id, ()), inputs, vendor) for case in cases)
-    return [cost for cost in found if cost is not None]
+def _all_costs(
+    audited: Sequence[_Audited], inputs: CostInputs | None, rng: np.random.Generator
+) -> tuple[tuple[CostRecord, ...], list[Finding]]:
+    if inputs is None:
+        return (), []
+    costs: list[CostRecord] = []
+    findings: list[Finding] = []
+    for one in audited:
+        if one.vendor is None:
+            continue
+        found = [case_cost(case, case.records, inputs, one.vendor) for case in one.cases]
+        own: list[CaseCost] = [cost for cost in found if cost is not None]
+        findings += [cost_finding(cost, one.id, inputs) for cost in own]
+        costs.append(cost_record(one.id, one.name, own, inputs, rng))
+    return tuple(costs), findings
 
 
 def _authorisation(plan: Plan) -> str:
     given = plan.authorisation
     return f"{given.basis.replace('_', ' ')}, by {given.by}, until {given.until.isoformat()}"
+
+
+def _profile_note(profile: Profile) -> ProfileNote:
+    units = {id: spec.unit for id, spec in BY_ID.items()}
+    names = {id: spec.name for id, spec in BY_ID.items()}
+    return ProfileNote(
+        id=profile.id,
+        name=profile.name,
+        source=profile.source,
+        checked_on=profile.checked_on,
+        lines=profile.lines(units, names),
+    )
+
+
+def _days_per_case(cases: Sequence[Case]) -> float | None:
+    lengths = [
+        (case.closed.at_utc - case.opened.at_utc).total_seconds() / 86400 for case in cases if case.closed is not None
+    ]
+    return float(np.median(lengths)) if lengths else None
 
 
 def _cited(
@@ -163,31 +274,41 @@ def _cited(
     records: Iterable[PromiseRecord],
     measures: Iterable[Measure],
     calls: Iterable[CallRecord],
+    limits: Iterable[LimitTest],
+    pairs: Iterable[PairTest],
+    agreed: Iterable[AgreementResult],
+    through: Iterable[FollowThrough],
 ) -> set[str]:
     cited: set[str] = set()
     for story in stories:
         for line in story.lines:
             cited.update(line.evidence)
-    for finding in findings:
-        cited.update(finding.evidence)
-    for record in records:
-        cited.update(record.evidence)
     for measure in measures:
         for o in measure.observed:
             cited.update(o.evidence)
-    for call in calls:
-        cited.update(call.evidence)
+    groups: tuple[Iterable[_Cites], ...] = (findings, records, calls, limits, pairs, agreed, through)
+    for group in groups:
+        for item in group:
+            cited.update(item.evidence)
     return cited
 
 
-def _notes(facts: Facts, seed: int) -> tuple[str, ...]:
+def _notes(facts: Facts, seed: int, weight_faults: Sequence[str], cards: Sequence[Scorecard]) -> tuple[str, ...]:
     notes = [
         f"Method {METHOD_VERSION}. Random numbers with seed {seed}.",
         "Waits that had not ended when we stopped watching count as longer than what we saw (right-censored); they are "
         "never counted as answered then, and never left out.",
         "A moment that lies between two of our looks is known to that interval; a promise counts as late only if it "
         "was surely late, unless the vendor's own statement of the time says so.",
+        f"The customer's effort counts {WRITE_MINUTES:.0f} minutes for writing a ticket or a reply, {LOOK_MINUTES:.0f} "
+        "minutes for reading what came, and calls as long as they lasted.",
+        "No member of the vendor's staff is identified or scored.",
     ]
+    if any(card.weightings for card in cards):
+        notes.append(
+            f"Ranks: 95 % range over bootstrap samples of the cases; and over {max(c.weightings for c in cards):,} "
+            "random weightings of the dimensions, how often each vendor comes first and its best and worst rank."
+        )
     started = facts.started
     if started is not None and isinstance(started.what, AuditStarted) and started.what.clock_factor != 1:
         notes.append(
@@ -199,4 +320,5 @@ def _notes(facts: Facts, seed: int) -> tuple[str, ...]:
         notes.append(f"{phrases.count(facts.backwards, 'event')} carry a moment before that of the event before.")
     if facts.homeless:
         notes.append(f"{phrases.count(facts.homeless, 'event')} belong to no opened case and were left out.")
+    notes += [f"Weights: {fault}." for fault in weight_faults]
     return tuple(notes)

@@ -108,15 +108,13 @@ def _blocked_h(case: Case, records: Sequence[PromiseRecord], vendor: Vendor) -> 
 
 
 def cost_record(
-    vendor: str, name: str, costs: Sequence[CaseCost], inputs: CostInputs | None, rng: np.random.Generator
-) -> CostRecord | None:
+    vendor: str, name: str, costs: Sequence[CaseCost], inputs: CostInputs, rng: np.random.Generator
+) -> CostRecord:
     """Sum the cases of a vendor up: the mean per case with its interval, per year, and what better service would save.
 
     The interval is the percentile bootstrap of the mean over cases (2,000 samples), from 6 cases; with skewed costs and
-    few cases it covers somewhat less than its 95 %. None without inputs.
+    few cases it covers somewhat less than its 95 %.
     """
-    if inputs is None:
-        return None
     currency = inputs.hour.currency
     said = [f"an hour costs {phrases.money(inputs.hour.amount, currency)}"]
     if inputs.blocked_hour is not None:

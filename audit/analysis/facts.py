@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from audit.analysis.model import PromiseRecord
 from audit.analysis.reading import MessageKind, Reading, plain, read_message
+from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Plan
 from probes.audio.timeline import Timeline
@@ -161,7 +163,11 @@ class Contact:
 
 @dataclass(slots=True)
 class Case:
-    """One case with everything that happened in it, in the order of the chain."""
+    """One case with everything that happened in it, in the order of the chain.
+
+    `records` is its part of the promise ledger; `business` counts the vendor's opening hours, `weekdays` its working
+    days; both are None for a vendor that the plan does not know.
+    """
 
     id: str
     vendor: str
@@ -184,6 +190,9 @@ class Case:
     watched_until: datetime | None = None
     last_at_utc: datetime | None = None
     ours: list[str] = field(default_factory=list)
+    records: list[PromiseRecord] = field(default_factory=list)
+    business: BusinessCalendar | None = None
+    weekdays: BusinessCalendar | None = None
 
     @property
     def calls(self) -> list[Contact]:

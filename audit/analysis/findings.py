@@ -11,9 +11,11 @@ from audit.analysis.model import (
     Accounting,
     CallRecord,
     Finding,
+    LimitTest,
     Measure,
     Observed,
     Origin,
+    PairTest,
     PromiseOutcome,
     PromiseRecord,
     Verdict,
@@ -129,6 +131,40 @@ def promise_findings(records: Iterable[PromiseRecord]) -> list[Finding]:
             )
         )
     return found
+
+
+def limit_findings(limits: Iterable[LimitTest]) -> list[Finding]:
+    """Return one finding per limit that is shown to be broken, or seems so until all tests are counted."""
+    return [
+        Finding(
+            id=f"limit/{limit.id}@{limit.vendor}",
+            vendor=limit.vendor,
+            sentence=limit.sentence,
+            verdict=limit.verdict,
+            measure=limit.measure,
+            dimension=BY_ID[limit.measure].dimension if limit.measure in BY_ID else None,
+            evidence=limit.evidence,
+        )
+        for limit in limits
+        if limit.verdict is not Verdict.NOT_ESTABLISHED
+    ]
+
+
+def pair_findings(pairs: Iterable[PairTest]) -> list[Finding]:
+    """Return one finding per difference between matched personas that is established, or seems so."""
+    return [
+        Finding(
+            id=f"pair/{pair.measure}/{pair.persona}@{pair.vendor}",
+            vendor=pair.vendor,
+            sentence=pair.sentence,
+            verdict=pair.verdict,
+            measure=pair.measure,
+            dimension=12,
+            evidence=pair.evidence,
+        )
+        for pair in pairs
+        if pair.verdict is not Verdict.NOT_ESTABLISHED
+    ]
 
 
 def our_findings(accounting: Accounting, evidence: tuple[str, ...]) -> list[Finding]:

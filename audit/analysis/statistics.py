@@ -147,7 +147,8 @@ def sign_test(differences: Sequence[float] | NDArray[np.float64]) -> PairedTest:
     """Test whether matched pairs differ, by direction alone; right also where a difference is only a lower bound.
 
     Args:
-        differences: one per pair, shape (n,); zeros carry no direction and are left out.
+        differences: one per pair, shape (n,); zeros carry no direction and are left out. ±inf stands for a difference
+            of which only the direction is known.
 
     Returns:
         The exact two-sided p (None with fewer than 6 differences other than 0), and the median of all differences
@@ -160,11 +161,11 @@ def sign_test(differences: Sequence[float] | NDArray[np.float64]) -> PairedTest:
     n = int(moved.size)
     positive = int((moved > 0).sum())
     p = min(1.0, 2 * float(special.bdtr(min(positive, n - positive), n, 0.5))) if n >= SMALLEST_N else None
-    finite = d[np.isfinite(d)]
-    interval = median_interval(finite) if finite.size == d.size else None
+    interval = median_interval(d)
     if interval is None:
         return PairedTest("sign test", n, p, None, None, None)
-    return PairedTest("sign test", n, p, interval.estimate, interval.low, interval.high)
+    ends = (interval.estimate, interval.low, interval.high)
+    return PairedTest("sign test", n, p, *(end if math.isfinite(end) else None for end in ends))
 
 
 def signed_rank_test(differences: Sequence[float] | NDArray[np.float64], confidence: float = 0.95) -> PairedTest:

@@ -92,13 +92,16 @@ def check_length(length: Duration) -> Duration:
 
 def check_time_zone(name: str) -> str:
     """Return a time zone of the IANA list."""
-    from zoneinfo import available_timezones
+    from zoneinfo import ZoneInfo, available_timezones
 
-    zones = available_timezones()
-    if name in zones and not name.startswith(("posix", "right")) and name != "localtime":
-        return name
+    if name and not name.startswith(("posix", "right", "localtime")):
+        try:
+            return ZoneInfo(name).key
+        except (KeyError, ValueError, OSError):  # not there, no name of a file, a folder
+            pass
     from difflib import get_close_matches
 
+    zones = available_timezones()
     places = {zone.rsplit("/", 1)[-1].lower(): zone for zone in sorted(zones) if "/" in zone}
     wanted = name.rsplit("/", 1)[-1].strip().lower().replace(" ", "_")
     near = [places[word] for word in get_close_matches(wanted, places, n=1, cutoff=0.75)]

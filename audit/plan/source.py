@@ -27,7 +27,7 @@ from audit.plan.faults import Fault, PlanFaults
 from probes.errors import UserError
 
 MAX_BYTES = 1_000_000
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 MAX_DEPTH = 30
 _TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 _EMPTY = frozenset({"", "~", "null", "Null", "NULL"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from audit.analysis.calls import (
     agent_holds,
@@ -34,8 +35,16 @@ def _proof(call: Contact) -> list[Event]:
     return [e for e in (call.dialled or call.started, call.heard or call.call_ended or call.ended) if e is not None]
 
 
-def _until_human(vendors_clock: bool) -> Callable[[Case], Iterable[Observed]]:
-    """Return the wait for a person: from the end of dialling, or on the vendor's clock, from the queue's beginning.
+def _dialled(call: Contact) -> datetime | None:
+    return (call.dialled or call.started).at_utc
+
+
+def _line_answered(call: Contact) -> datetime | None:
+    return call.answered.at_utc if call.answered is not None else None
+
+
+def _until_human(start: Callable[[Contact], datetime | None]) -> Callable[[Case], Iterable[Observed]]:
+    """Return the wait for a person on the clock that begins at `start`.
 
     Censored where the call ended before a person was heard. A busy line gives no wait (it is an outcome of its own); a
     call that nobody listened to gives none either, unless it was never answered.
@@ -45,7 +54,7 @@ def _until_human(vendors_clock: bool) -> Callable[[Case], Iterable[Observed]]:
         for call in case.calls:
             if call.outcome in _NOT_TAKEN or (call.heard is None and call.answered is not None):
                 continue
-            begin = call.queue_at_utc() if vendors_clock else (call.dialled or call.started).at_utc
+            begin = start(call)
             human = call.human_at_utc()
             end = call.call_ended or call.ended
             last = human or (end.at_utc if end else None)
@@ -257,9 +266,11 @@ MEASURES = (
     MeasureSpec("post_dial_delay_s", "post-dial delay", "s", _D, _CALL, None, Good.LOW, _between("dialled", "ringing")),
     MeasureSpec("ring_s", "ringing", "s", _D, _CALL, None, Good.LOW, _between("ringing", "answered")),
     MeasureSpec("time_to_human_s", "time to a person, on the customer's clock", "s", _D, _CALL, 11, Good.LOW,
-                _until_human(vendors_clock=False)),
+                _until_human(_dialled)),
     MeasureSpec("queue_to_human_s", "time to a person, on the vendor's clock", "s", _D, _CALL, None, Good.LOW,
-                _until_human(vendors_clock=True)),
+                _until_human(Contact.queue_at_utc)),
+    MeasureSpec("answered_to_human_s", "time from the answer of the line to a person", "s", _D, _CALL, None, Good.LOW,
+                _until_human(_line_answered)),
     MeasureSpec("reached_human", "calls that reached a person", "ratio", _S, _CALL, 11, Good.HIGH, _reached),
     MeasureSpec("identification_gate", "calls with an identification before anybody could be reached", "ratio", _S,
                 _CALL, None, Good.LOW, _identification),

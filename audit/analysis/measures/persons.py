@@ -162,6 +162,7 @@ MEASURES = (
     MeasureSpec("vendor_began", "contacts that the vendor began", "ratio", _SHARE, _CONTACT, 10, Good.HIGH, _began),
     _share("hold_permission_asked", "holds before which permission was asked", 11, Good.HIGH, "hold_permission_asked"),
     _share("hold_advertising", "holds with advertising", 11, Good.LOW, "hold_advertising"),
+    _share("callback_offered", "calls in which a call back was offered", 11, Good.HIGH, "callback_offered"),
     _share("dead_end", "menus and chats that led nowhere", 11, Good.LOW, "dead_end"),
     _share("upsell", "contacts in which a purchase was offered as the solution", 15, Good.LOW, "upsell"),
 )  # fmt: skip

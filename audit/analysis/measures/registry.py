@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.analysis.measures import calls, cases, chats, persons, tickets
+from audit.analysis.measures import calls, cases, chats, persons, promises, tickets
 from audit.analysis.measures.spec import MeasureSpec
 
 MEASURES: tuple[MeasureSpec, ...] = (
@@ -11,6 +11,7 @@ MEASURES: tuple[MeasureSpec, ...] = (
     *chats.MEASURES,
     *cases.MEASURES,
     *persons.MEASURES,
+    *promises.MEASURES,
 )
 
 BY_ID: dict[str, MeasureSpec] = {spec.id: spec for spec in MEASURES}

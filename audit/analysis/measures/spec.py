@@ -21,6 +21,8 @@ class Per(StrEnum):
     CHAT = "chat"
     CASE = "case"
     CONTACT = "contact"
+    PROMISE = "promise"
+    VENDOR = "vendor"
 
 
 class Good(StrEnum):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from audit.analysis.facts import Case, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
@@ -146,6 +147,30 @@ def _resolution(case: Case) -> Iterable[Observed]:
         yield observed(case, waited, case.watched_until, asked, *last_looks(case, asked.at_utc), censored=True)
 
 
+def _in_business_time(case: Case) -> Iterable[Observed]:
+    """The first person's answer on the vendor's business clock, for vendors that are not always open."""
+    if case.business is None or case.business.hours == "always":
+        return
+    for o in _until_message(lambda m: m.is_answer)(case):
+        start = o.at_utc - timedelta(seconds=o.value)
+        value = case.business.business_seconds(start, o.at_utc)
+        earliest = None
+        if o.earliest is not None:
+            earliest = case.business.business_seconds(start, start + timedelta(seconds=o.earliest))
+        yield replace(o, value=value, earliest=earliest)
+
+
+def _working_days(case: Case) -> Iterable[Observed]:
+    if case.weekdays is None:
+        return
+    for o in _resolution(case):
+        start = o.at_utc - timedelta(seconds=o.value)
+        earliest = None
+        if o.earliest is not None:
+            earliest = case.weekdays.business_seconds(start, start + timedelta(seconds=o.earliest)) / 86400
+        yield replace(o, value=case.weekdays.business_seconds(start, o.at_utc) / 86400, earliest=earliest)
+
+
 def _closed_without_answer(case: Case) -> Iterable[Observed]:
     if case.first_submission is None:
         return
@@ -214,6 +239,14 @@ MEASURES = (
     ),
     MeasureSpec(
         "resolution_s", "time to resolution", "s", _DURATION, Per.CASE, 7, Good.LOW, _resolution,
+    ),
+    MeasureSpec(
+        "first_human_response_business_s", "time to the first answer by a person, in the vendor's business time", "s",
+        _DURATION, Per.TICKET, None, Good.LOW, _in_business_time,
+    ),
+    MeasureSpec(
+        "resolution_working_days", "working days to resolution", "working days", _DURATION, Per.CASE, None, Good.LOW,
+        _working_days,
     ),
     MeasureSpec(
         "closed_without_answer", "tickets closed without an answer", "ratio", _SHARE, Per.TICKET, 7, Good.LOW,

@@ -1,0 +1,194 @@
+"""Equal respect: the same scenario and sample with two personas that differ in one attribute, compared pair by pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.analysis import phrases
+from audit.analysis.model import Measure, MeasureKind, Observed, PairPoint, PairTest, Verdict
+from audit.analysis.statistics import SMALLEST_N, PairedTest, holm, sign_test, signed_rank_test
+from audit.plan.model import Persona
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One persona's value in one case: its first observation, or the share over the case."""
+
+    value: float
+    censored: bool
+    evidence: tuple[str, ...]
+
+
+def compare_personas(
+    measures: Iterable[Measure], personas: Sequence[Persona], wanted: frozenset[str]
+) -> tuple[PairTest, ...]:
+    """Compare matched personas in every wanted measure; p-values are adjusted for all comparisons made (Holm).
+
+    Args:
+        measures: of all vendors, with their observations.
+        personas: of the plan; those with `pair` are compared with the persona that it names.
+        wanted: ids of the measures to compare; decided beforehand, not by what was found.
+    """
+    known = {persona.id: persona for persona in personas}
+    tests: list[PairTest] = []
+    for measure in measures:
+        if measure.id not in wanted or not measure.n:
+            continue
+        for persona in personas:
+            if persona.pair is None:
+                continue
+            if persona.pair.of not in known:
+                tests.append(_none(measure, persona, f'the partner "{persona.pair.of}" is not in the plan'))
+                continue
+            tests.append(_compare(measure, persona, persona.pair.of, persona.pair.differs_in))
+    with_p = [place for place, test in enumerate(tests) if test.p_value is not None]
+    adjusted = holm([tests[place].p_value or 0.0 for place in with_p])
+    for place, p_holm in zip(with_p, adjusted, strict=True):
+        tests[place] = _judged(tests[place], p_holm)
+    return tuple(tests)
+
+
+def _compare(measure: Measure, persona: Persona, partner: str, differs_in: str) -> PairTest:
+    mine, theirs = _by_case(measure, persona.id), _by_case(measure, partner)
+    points: list[PairPoint] = []
+    differences: list[float] = []
+    evidence: list[str] = []
+    left_out = len(set(mine) ^ set(theirs))
+    for key in sorted(set(mine) & set(theirs)):
+        one, other = mine[key], theirs[key]
+        points.append(PairPoint(key[0], key[1], one.value, other.value))
+        evidence += [*one.evidence[:1], *other.evidence[:1]]
+        difference = _difference(one, other)
+        if difference is None:
+            left_out += 1
+        else:
+            differences.append(difference)
+    found = _test(np.array(differences), measure.kind)
+    n = len(differences)
+    why: str | None = None
+    if n < SMALLEST_N:
+        why = f"{SMALLEST_N} pairs are needed, and there are {n}"
+    elif found.p_value is None:
+        why = f"only {found.n_used} of {n} pairs differ at all; {SMALLEST_N} are needed"
+    test = replace(
+        _none(measure, persona, why),
+        n_pairs=n,
+        n_left_out=left_out,
+        difference=found.estimate if n >= SMALLEST_N else None,
+        low=found.low if n >= SMALLEST_N else None,
+        high=found.high if n >= SMALLEST_N else None,
+        p_value=found.p_value,
+        method=found.method,
+        pairs=tuple(points),
+        evidence=tuple(dict.fromkeys(evidence)),
+    )
+    assert test.differs_in == differs_in
+    return replace(test, sentence=_sentence(test, measure))
+
+
+def _test(differences: NDArray[np.float64], kind: MeasureKind) -> PairedTest:
+    if differences.size and np.isfinite(differences).all() and kind is not MeasureKind.SHARE:
+        found = signed_rank_test(differences)
+        if found.p_value is not None:
+            return found
+    return sign_test(differences)
+
+
+def _difference(one: _Value, other: _Value) -> float | None:
+    """Return persona minus partner; ±inf where only the direction is known, None where not even that."""
+    if one.censored and other.censored:
+        return None
+    if one.censored:
+        return math.inf if one.value >= other.value else None
+    if other.censored:
+        return -math.inf if other.value >= one.value else None
+    return one.value - other.value
+
+
+def _by_case(measure: Measure, persona: str) -> dict[tuple[str, int], _Value]:
+    grouped: dict[tuple[str, int], list[Observed]] = {}
+    for o in measure.observed:
+        if o.persona == persona and o.scenario is not None and o.sample is not None:
+            grouped.setdefault((o.scenario, o.sample), []).append(o)
+    found = {}
+    for key, values in grouped.items():
+        evidence = tuple(e for o in values for e in o.evidence)
+        if measure.kind is MeasureKind.SHARE:
+            found[key] = _Value(sum(o.value for o in values) / len(values), False, evidence)
+        else:
+            found[key] = _Value(values[0].value, values[0].censored, evidence)
+    return found
+
+
+def _none(measure: Measure, persona: Persona, why: str | None) -> PairTest:
+    assert persona.pair is not None
+    return PairTest(
+        vendor=measure.vendor,
+        measure=measure.id,
+        unit=measure.unit,
+        persona=persona.id,
+        partner=persona.pair.of,
+        differs_in=persona.pair.differs_in,
+        n_pairs=0,
+        n_left_out=0,
+        difference=None,
+        low=None,
+        high=None,
+        p_value=None,
+        p_holm=None,
+        method="",
+        why_not=why,
+        verdict=Verdict.NOT_ESTABLISHED,
+        sentence=f"{measure.name.capitalize()}: {persona.id} against {persona.pair.of}: not compared, {why}.",
+        pairs=(),
+        evidence=(),
+    )
+
+
+def _judged(test: PairTest, p_holm: float) -> PairTest:
+    assert test.p_value is not None
+    verdict = Verdict.NOT_ESTABLISHED
+    if p_holm < 0.05:
+        verdict = Verdict.CONFIRMED
+    elif test.p_value < 0.05:
+        verdict = Verdict.ANOMALY
+    said = f" p = {test.p_value:.3f}, adjusted for all comparisons {p_holm:.3f}"
+    end = {
+        Verdict.CONFIRMED: "the difference is established",
+        Verdict.ANOMALY: "a difference that does not stand when all comparisons are counted",
+    }.get(verdict, "no difference is established")
+    return replace(test, p_holm=p_holm, verdict=verdict, sentence=f"{test.sentence[:-1]};{said}: {end}.")
+
+
+def _sentence(test: PairTest, measure: Measure) -> str:
+    name = measure.name[0].upper() + measure.name[1:]
+    who = f"{test.persona} against {test.partner} (differing in {test.differs_in})"
+    pairs = phrases.count(test.n_pairs, "pair")
+    if test.difference is None:
+        return f"{name}: {who}: no interval on {pairs}; {test.why_not or 'too many of them are bounds only'}."
+    low = phrases.with_unit(test.low, test.unit) if test.low is not None else "unbounded"
+    high = phrases.with_unit(test.high, test.unit) if test.high is not None else "unbounded"
+    return (
+        f"{name}: {who}: median difference {phrases.with_unit(test.difference, test.unit)}, 95 % interval {low} to "
+        f"{high}, {pairs}, {test.method}."
+    )
+
+
+def established_difference(tests: Iterable[PairTest], medians: Mapping[str, float]) -> dict[str, float]:
+    """Return, per measure, the part of the difference that its interval establishes, in units of the median.
+
+    0 where the interval covers 0; only tests with an interval and a median above 0 count.
+    """
+    found: dict[str, float] = {}
+    for test in tests:
+        median = medians.get(test.measure)
+        if test.low is None or test.high is None or not median or median <= 0:
+            continue
+        least = max(0.0, test.low, -test.high) / median
+        found[test.measure] = max(found.get(test.measure, 0.0), least)
+    return found
