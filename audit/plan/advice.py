@@ -35,7 +35,6 @@ def warnings(
     yield from _unused(plan, counted)
     yield from _few(counted)
     yield from _clear(plan)
-    yield from _unused_by_reports(plan)
 
 
 def _limits(plan: Plan, wanted: Wanted) -> Iterator[str]:
@@ -96,13 +95,6 @@ def _few(counted: Mapping[tuple[str, str, str], int]) -> Iterator[str]:
     few = [f"{vendor} ({number})" for vendor, number in by_vendor.items() if number < _FEWEST]
     if few:
         yield f"fewer than {_FEWEST} cases allow no interval and no rank: {', '.join(few)}"
-
-
-def _unused_by_reports(plan: Plan) -> Iterator[str]:
-    if any(persona.pair is not None for persona in plan.personas):
-        yield "pairs are kept with the audit and not yet compared in reports"
-    if any(promise.share_pct is not None for vendor in plan.vendors for promise in vendor.promises):
-        yield "share_pct of a promise is kept with the audit and not yet judged in reports"
 
 
 def _clear(plan: Plan) -> Iterator[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from audit.analysis.dimensions import BY_ID
 from audit.plan.braces import find_brace_faults
 from audit.plan.cases import PERSONA_FIELDS, Verb, verb_of
 from audit.plan.draft import Draft, Found
 from audit.plan.faults import choices
-from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Step, Vendor
+from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Step, Thresholds, Vendor
 from audit.plan.source import Keys, Node
 from probes.events import Action
 
@@ -21,7 +22,7 @@ def find_faults(draft: Draft) -> Iterator[Found]:
     for section in ("vendors", "personas", "scenarios"):
         yield from _ids(draft, section)
     for index, vendor in draft.vendors.items():
-        yield from _promises(vendor, ("vendors", index, "promises"))
+        yield from _promises(vendor, draft.channel_names(vendor.id), ("vendors", index, "promises"))
     for index, persona in draft.personas.items():
         yield from _pair(draft, persona, ("personas", index, "pair"))
     for index, sample in draft.samples.items():
@@ -30,6 +31,7 @@ def find_faults(draft: Draft) -> Iterator[Found]:
         yield from _steps(draft, scenario, ("scenarios", index, "steps"))
     yield from _not_yet(draft)
     yield from _number_of_cases(draft)
+    yield from _thresholds(draft)
     yield from _clock(draft)
     yield from _limits(draft)
     yield from find_brace_faults(draft)
@@ -42,15 +44,15 @@ def _ids(draft: Draft, section: str) -> Iterator[Found]:
             yield (section, index, "id"), f'the id "{name}" stands twice in {section}', "give each its own id"
 
 
-def _promises(vendor: Vendor, place: Keys) -> Iterator[Found]:
+def _promises(vendor: Vendor, channels: set[str], place: Keys) -> Iterator[Found]:
     seen: set[str] = set()
     for index, promise in enumerate(vendor.promises):
         if promise.id in seen:
             yield (*place, index, "id"), f'the id "{promise.id}" stands twice in the promises', "give each its own id"
         seen.add(promise.id)
         for number, name in enumerate(promise.channels):
-            if name not in vendor.channels:
-                yield (*place, index, "channels", number), f'unknown channel "{name}"', choices(vendor.channels, name)
+            if name not in channels:
+                yield (*place, index, "channels", number), f'unknown channel "{name}"', choices(channels, name)
 
 
 def _pair(draft: Draft, persona: Persona, place: Keys) -> Iterator[Found]:
@@ -90,13 +92,23 @@ def _not_yet(draft: Draft) -> Iterator[Found]:
             if _is_given(draft.root.at("samples", index, key)):
                 fix = f"remove {key}: all cases begin when the audit begins"
                 yield ("samples", index, key), f"{key} is not carried out yet", fix
+
+
+def _thresholds(draft: Draft) -> Iterator[Found]:
     thresholds = draft.parts.get("thresholds")
-    if thresholds is not None and thresholds.profile != "default":
-        message = f'the profile "{thresholds.profile}" is not carried out yet'
-        yield ("thresholds", "profile"), message, "remove it: reports hold promises against what happened"
-    if thresholds is not None and thresholds.weights:
-        message = "weights are not carried out yet"
-        yield ("thresholds", "weights"), message, "remove them: reports do not weigh dimensions"
+    if thresholds is None:
+        return
+    for name in thresholds.weights:
+        if name not in BY_ID:
+            yield ("thresholds", "weights", name), f'unknown dimension "{name}"', choices(BY_ID, name)
+    if thresholds.weights and not any(thresholds.weights.values()):
+        yield ("thresholds", "weights"), "all weights are 0", "give what counts a weight, or leave weights out"
+    if thresholds.profile != Thresholds().profile:
+        from audit.analysis.profiles import profile_names  # brings the statistics, which take a second to load
+
+        if thresholds.profile not in profile_names():
+            fix = choices(profile_names(), thresholds.profile)
+            yield ("thresholds", "profile"), f'unknown profile "{thresholds.profile}"', fix
 
 
 def _is_given(node: Node | None) -> bool:
