@@ -180,17 +180,17 @@ def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
             x = x * np.float32(10 ** (rng.uniform(-8, 5) / 20))
             talks = spans(x)
             s.add(x, np.where(talks, SPEECH, SILENCE).astype(np.int8))
-        elif pick < 0.40:
+        elif pick < 0.36:
             s.plain(
                 _faded(c.music(float(rng.uniform(5, 50))), rng) * np.float32(10 ** (rng.uniform(-12, 6) / 20)), MUSIC
             )
-        elif pick < 0.52:
+        elif pick < 0.46:
             s.plain(
                 _faded(c.singing(float(rng.uniform(6, 30))), rng) * np.float32(10 ** (rng.uniform(-12, 4) / 20)), MUSIC
             )
-        elif pick < 0.78:
+        elif pick < 0.70:
             _announced(s, c)
-        elif pick < 0.88:
+        elif pick < 0.86:
             s.add(*tone(rng))
         else:
             s.plain(_room(rng, float(rng.choice([rng.uniform(0.3, 3), rng.uniform(3, 25)]))), SILENCE)

@@ -27,7 +27,7 @@ def keyed_digits(samples: NDArray[np.float32], rate_hz: int) -> str:
     if not frames:
         return ""
     f = join(frames)
-    tones = find_tones(f.peaks_hz, f.peak_shares, f.level_dbfs, np.zeros(len(f), np.bool_))
+    tones = find_tones(f.peaks_hz, f.peak_shares, f.level_dbfs)
     return "".join(t.digits or "" for t in tones if t.label is Label.DTMF)
 
 

@@ -126,8 +126,7 @@ def assemble(odds: Floats, kept: list[Frames], duration_s: float, caller: NDArra
     """Make the timeline from the model's odds and what was kept of each frame."""
     frames = Heard(odds, kept)
     cut = stretches(odds, frames.level_dbfs)
-    music_like = np.exp(odds[:, MUSIC]) + np.exp(odds[:, OVER]) > 0.6
-    tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, music_like)
+    tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
     parts = calls.pieces(cut, tones, duration_s)
     speech = [i for i, p in enumerate(parts) if p.kind == "speech"]
     matches = find_repeats(

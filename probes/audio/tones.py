@@ -5,13 +5,13 @@ Music holds pure notes too, so a burst must keep its level, start and end in (ne
 Source of frequencies and cadences: ITU-T E.180 supplement 2 (2010); DTMF: Q.23; SIT: E.180 section 6; fax: T.30.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from probes.audio.frames import FRAME_S, Floats
+from probes.audio.net import MUSIC, OVER, SPEECH, TONE
 from probes.audio.timeline import Label, Tone
 
 _PURE = 0.80  # share of a frame's power in its one or two peaks
@@ -80,6 +80,7 @@ class Burst:
     hz: tuple[float, ...]
     level_dbfs: float
     alone: bool
+    odds: float = 0.0  # what the model says for a tone, against speech and music: a log ratio, -4..4
 
     @property
     def length_s(self) -> float:
@@ -87,26 +88,26 @@ class Burst:
         return self.end_s - self.start_s
 
 
-def find_tones(peaks_hz: Floats, peak_shares: Floats, level_dbfs: Floats, music_like: NDArray[np.bool_]) -> list[Tone]:
+def find_tones(peaks_hz: Floats, peak_shares: Floats, level_dbfs: Floats, log_odds: Floats | None = None) -> list[Tone]:
     """Return the tones of a recording, in order.
 
     Args:
         peaks_hz: (n, 2) strongest peaks of each 20 ms frame.
         peak_shares: (n, 2) their shares of the power.
         level_dbfs: (n,)
-        music_like: (n,) where the model hears music without doubt.
+        log_odds: (n, CLASSES) what the model hears; None when it was not asked, as for our own keyed digits.
     """
-    bursts = _bursts(peaks_hz, peak_shares, level_dbfs)
+    bursts = _bursts(peaks_hz, peak_shares, level_dbfs, log_odds)
     tones: list[Tone] = []
     rest = _take_keys(_take_sit(bursts, tones), tones)
     for group in _groups(rest, level_dbfs):
         tone = _name(group)
-        if tone is not None and not _in_music(tone, group, music_like):
+        if tone is not None and _believable(tone, group):
             tones.append(tone)
     return sorted(tones, key=lambda t: t.start_s)
 
 
-def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats) -> list[Burst]:
+def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floats | None) -> list[Burst]:
     two = shares[:, 1] >= _SECOND
     low = np.where(two, peaks_hz.min(axis=1), peaks_hz[:, 0])
     high = np.where(two, peaks_hz.max(axis=1), 0)
@@ -123,15 +124,14 @@ def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats) -> list[Burst]
         burst = _burst(int(a), int(b) + 1, low, high, level_dbfs)
         if burst is None:
             continue
+        if log_odds is not None:
+            heard = log_odds[int(burst.start_s / FRAME_S) : int(burst.end_s / FRAME_S) + 1]
+            against = np.maximum(heard[:, MUSIC], np.maximum(heard[:, SPEECH], heard[:, OVER]))
+            burst = replace(burst, odds=float(np.clip(heard[:, TONE] - against, -4, 4).mean()))
         if out and _alike(out[-1].hz, burst.hz) and burst.start_s - out[-1].end_s < 0.13 and not _key(burst.hz):
             last = out[-1]
-            out[-1] = Burst(
-                last.start_s,
-                burst.end_s,
-                last.hz if last.length_s > burst.length_s else burst.hz,
-                last.level_dbfs,
-                last.alone or burst.alone,
-            )
+            longer = last if last.length_s > burst.length_s else burst
+            out[-1] = replace(longer, start_s=last.start_s, end_s=burst.end_s, alone=last.alone or burst.alone)
             continue
         out.append(burst)
     return [b for b in out if b.alone]
@@ -163,7 +163,8 @@ def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Bur
     quiet_before = len(before) == 0 or float(before.min()) < level - 9
     quiet_after = len(after) == 0 or float(after.min()) < level - 9
     alone = quiet_before and quiet_after
-    return Burst(start_s, end_s, (hz_low, hz_high) if hz_high else (hz_low,), level, alone or b - a >= 11)
+    steady = float(np.std(low[a:b])) < 4 and b - a >= 10
+    return Burst(start_s, end_s, (hz_low, hz_high) if hz_high else (hz_low,), level, alone or steady)
 
 
 def _filled(below_db: float) -> float:
@@ -190,7 +191,7 @@ def _take_keys(bursts: list[Burst], tones: list[Tone]) -> list[Burst]:
     rest: list[Burst] = []
     for burst in bursts:
         digit = _key(burst.hz)
-        if digit is None or burst.length_s < 0.035 or burst.length_s > 1.5:
+        if digit is None or not 0.035 <= burst.length_s <= 1.5 or burst.odds < -2.5:
             rest.append(burst)
             continue
         last = tones[-1] if tones and tones[-1].label is Label.DTMF else None
@@ -253,6 +254,10 @@ def _groups(bursts: list[Burst], level_dbfs: Floats) -> list[list[Burst]]:
         if last is not None and _alike(last.hz, burst.hz) and burst.start_s - last.end_s < 6.5:
             between = level_dbfs[int(last.end_s / FRAME_S) + 2 : int(burst.start_s / FRAME_S) - 1]
             if len(between) == 0 or float(np.mean(between > burst.level_dbfs - 9)) < 0.1:
+                gap_s, gaps_s = burst.start_s - last.end_s, [y.start_s - x.end_s for x, y in pairwise(groups[-1])]
+                if len(gaps_s) >= 2 and gap_s > 2.5 * max(gaps_s):
+                    groups.append([burst])
+                    continue
                 groups[-1].append(burst)
                 continue
         groups.append([burst])
@@ -342,12 +347,11 @@ def _by_rhythm(hz: tuple[float, ...], on: list[float], off: list[float]) -> tupl
     return (Label.BEEP, 0.7) if 0.1 <= typical_on <= 3 else None
 
 
-def _in_music(tone: Tone, group: list[Burst], music_like: NDArray[np.bool_]) -> bool:
-    """Say whether a supposed tone is a note of the music around it."""
-    a, b = int(tone.start_s / FRAME_S), int(tone.end_s / FRAME_S) + 1
-    sounding = [music_like[int(g.start_s / FRAME_S) : int(g.end_s / FRAME_S) + 1] for g in group]
-    inside = float(np.mean(np.concatenate(sounding)))
-    around = np.concatenate([music_like[max(0, a - 75) : a], music_like[b : b + 75]])
-    beside = float(np.mean(around)) if len(around) else 0.0
-    sure = tone.bursts >= 3 and tone.plan is not None
-    return inside > (0.9 if sure else 0.6) or (not sure and beside > 0.3)
+def _believable(tone: Tone, group: list[Burst]) -> bool:
+    """Weigh what the model hears against how well notes and rhythm fit; music and voices hold steady notes too."""
+    odds = float(np.average([b.odds for b in group], weights=[b.length_s for b in group]))
+    if tone.plan is not None:
+        odds += (1.0, 2.5, 4.0)[min(tone.bursts, 3) - 1]
+    elif tone.label is not Label.BEEP and tone.bursts >= 3:
+        odds += 2.0
+    return odds > 0

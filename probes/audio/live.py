@@ -1,0 +1,218 @@
+"""Listening while the call goes on: 20 ms frames in, events out as soon as they are known.
+
+What is known live is known 1.5 to 4 s late: the model looks 1.2 s ahead, and a voice counts as a person's only after enough of it
+was heard to compare it with the messages heard before. `finish` gives the same timeline as listening to the recording.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.audio.frames import FRAME_S, Floats
+from probes.audio.listen import Listener
+from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, TONE
+from probes.audio.repeats import STEP_S, find_repeats
+from probes.audio.samples import RATE_HZ, Resampler, check
+from probes.audio.timeline import Kind, Label, Timeline
+
+_WEIGHT, _SWITCH = 0.35, 4.0
+_HOLD_AFTER_S = 2.0  # music this long is a hold
+_PERSON_AFTER_S = 2.4  # speech this long can be compared with earlier messages
+_SPEECH_KEPT_S = 900.0  # how much earlier speech is kept for that
+_LONGEST_GAP_S = 60.0
+
+
+class LiveKind(StrEnum):
+    """What became known."""
+
+    SEGMENT = "segment"  # a stretch ended; `label` when known
+    HOLD_STARTED = "hold_started"
+    HOLD_ENDED = "hold_ended"
+    PERSON = "person"  # a live person speaks
+    RECORDING = "recording"  # what is being said was said before
+    SPEECH = "speech"  # somebody or something speaks; it is not known yet who
+    GAP = "gap"  # the stream had a hole
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """One thing that became known.
+
+    Attributes:
+        at_s: when it happened, media time.
+        known_s: media time at which it became known.
+        end_s: for a segment or gap.
+    """
+
+    what: LiveKind
+    at_s: float
+    known_s: float
+    end_s: float | None = None
+    kind: Kind | None = None
+    label: Label | None = None
+
+
+_KINDS = {SILENCE: Kind.SILENCE, TONE: Kind.TONE, MUSIC: Kind.MUSIC, SPEECH: Kind.SPEECH, OVER: Kind.SPEECH}
+
+
+@dataclass(slots=True)
+class _Now:
+    """The stretch that is going on."""
+
+    state: int
+    start: int  # frame
+
+
+class _Changes:
+    """Says when the class changes: sums up how much better each other class fits, and lets go of small differences."""
+
+    def __init__(self) -> None:
+        self.state = SILENCE
+        self.frame = 0
+        self._gain = [0.0] * CLASSES
+        self._since = [0] * CLASSES
+
+    def push(self, rows: list[list[float]]) -> tuple[int, int] | None:
+        """Take log-odds of the next frames; return (class, first frame) when it changed."""
+        change = None
+        for row in rows:
+            own = row[self.state]
+            for c in range(CLASSES):
+                if c == self.state:
+                    continue
+                gain = self._gain[c]
+                if gain <= 0.0:
+                    self._since[c] = self.frame
+                gain = max(0.0, gain + _WEIGHT * (row[c] - own))
+                self._gain[c] = gain
+            best = max(range(CLASSES), key=self._gain.__getitem__)
+            self.frame += 1
+            if self._gain[best] > _SWITCH:
+                change = (best, self._since[best])
+                self.state = best
+                self._gain = [0.0] * CLASSES
+        return change
+
+
+class LiveListener:
+    """Listens to one channel of a call that is going on."""
+
+    def __init__(self, rate_hz: int = RATE_HZ, on_event: Callable[[LiveEvent], None] | None = None) -> None:
+        self._rate_hz, self._resampler, self._on_event = rate_hz, Resampler(rate_hz), on_event
+        self._listener = Listener()
+        self._changes = _Changes()
+        self._now = _Now(SILENCE, 0)
+        self._taken_s = 0.0
+        self._holding_since: float | None = None
+        self._music_s = 0.0
+        self._judged = True  # whether it is known who speaks now
+        self._said: deque[tuple[Floats, bool]] = deque()
+        self._events: list[LiveEvent] = []
+
+    @property
+    def heard_s(self) -> float:
+        """Media time taken in so far, holes included."""
+        return self._taken_s
+
+    def push(self, samples: NDArray[np.float32], at_s: float | None = None) -> list[LiveEvent]:
+        """Take the next frame and return what became known with it.
+
+        Args:
+            samples: shape (n,), -1..1, usually 20 ms.
+            at_s: media time of its first sample. A hole before it is filled with silence; what overlaps is dropped.
+        """
+        x = check(samples, self._rate_hz)
+        if at_s is not None:
+            hole_s = at_s - self._taken_s
+            if hole_s > 0.004:
+                filled_s = min(hole_s, _LONGEST_GAP_S)
+                self._emit(LiveKind.GAP, self._taken_s, self._taken_s + filled_s)
+                self._take(np.zeros(round(filled_s * self._rate_hz), np.float32))
+                self._taken_s = at_s
+            elif hole_s < -0.004:
+                x = x[round(-hole_s * self._rate_hz) :]
+        self._take(x)
+        self._taken_s += len(x) / self._rate_hz
+        events, self._events = self._events, []
+        return events
+
+    def finish(self) -> Timeline:
+        """Return the timeline of the whole call, as `listen` would."""
+        self._listener.push(self._resampler.finish())
+        return self._listener.finish()
+
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        odds = self._listener.push(self._resampler.push(samples))
+        for rows in odds:
+            for start in range(0, len(rows), 4):
+                change = self._changes.push(rows[start : start + 4].tolist())
+                if change is not None:
+                    self._changed(*change)
+                self._going_on()
+
+    def _changed(self, state: int, frame: int) -> None:
+        frame = max(frame, self._now.start)
+        last, start_s, end_s = self._now.state, self._now.start * FRAME_S, frame * FRAME_S
+        self._now = _Now(state, frame)
+        kind, before = _KINDS[state], _KINDS[last]
+        if kind is before:
+            return
+        if end_s > start_s:
+            self._emit(LiveKind.SEGMENT, start_s, end_s, before)
+        if before is Kind.SPEECH:
+            self._judge(start_s, end_s)
+        if kind is Kind.SPEECH:
+            self._judged = False
+            self._emit(LiveKind.SPEECH, end_s, kind=Kind.SPEECH)
+
+    def _going_on(self) -> None:
+        now_s, start_s = self._changes.frame * FRAME_S, self._now.start * FRAME_S
+        kind = _KINDS[self._now.state]
+        if kind is Kind.MUSIC and self._holding_since is None and now_s - start_s >= _HOLD_AFTER_S:
+            self._holding_since = start_s
+            self._emit(LiveKind.HOLD_STARTED, start_s, kind=kind)
+        if kind is Kind.SPEECH and not self._judged and now_s - start_s >= _PERSON_AFTER_S:
+            self._judge(start_s, now_s)
+
+    def _judge(self, start_s: float, end_s: float) -> None:
+        """Say who speaks, when it can be told: a recording was heard before, a person comes after the hold."""
+        if self._judged or end_s - start_s < 0.5:
+            return
+        self._judged = True
+        prints = self._listener.recent_prints(start_s, end_s)
+        over = self._now.state == OVER
+        again = False
+        if (end_s - start_s) >= 1.2 and self._said:
+            rows = [p for p, _ in self._said] + [prints]
+            edges = np.cumsum([0] + [len(r) for r in rows])
+            spans = [
+                (int(a), int(b), o)
+                for a, b, o in zip(edges, edges[1:], [*(o for _, o in self._said), over], strict=False)
+            ]
+            again = any(m.second == len(rows) - 1 for m in find_repeats(np.concatenate(rows), spans, newest_only=True))
+        self._said.append((prints, over))
+        while sum(len(p) for p, _ in self._said) * STEP_S > _SPEECH_KEPT_S:
+            self._said.popleft()
+        if again or over:
+            self._emit(LiveKind.RECORDING, start_s, kind=Kind.SPEECH, label=Label.ANNOUNCEMENT)
+        elif self._holding_since is not None:
+            self._emit(LiveKind.HOLD_ENDED, start_s)
+            self._emit(LiveKind.PERSON, start_s, kind=Kind.SPEECH, label=Label.AGENT)
+            self._holding_since = None
+
+    def _emit(
+        self,
+        what: LiveKind,
+        at_s: float,
+        end_s: float | None = None,
+        kind: Kind | None = None,
+        label: Label | None = None,
+    ) -> None:
+        event = LiveEvent(what, at_s, self._taken_s, end_s, kind, label)
+        self._events.append(event)
+        if self._on_event is not None:
+            self._on_event(event)
