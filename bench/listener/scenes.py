@@ -119,7 +119,7 @@ class Composer:
         voice = level(np.resize(self.sung[int(self.rng.integers(len(self.sung)))], n), -20)
         if self.rng.random() < 0.12:
             return voice
-        return (voice + self.music(length_s)[:n] * np.float32(10 ** (self.rng.uniform(-8, 6) / 20))).astype(np.float32)
+        return (voice + self.music(length_s)[:n] * np.float32(10 ** (self.rng.uniform(-6, 9) / 20))).astype(np.float32)
 
 
 def tone(rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
@@ -167,7 +167,7 @@ def tone(rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
 def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
     """Return one scene as it leaves the line, and its targets."""
     rng, s = c.rng, Scene()
-    s.plain(np.zeros(int(rng.uniform(0.1, 3) * RATE_HZ), np.float32), SILENCE)
+    s.plain(np.zeros(int(rng.choice([1, 2, 15]) * rng.uniform(0.1, 1.5) * RATE_HZ), np.float32), SILENCE)
     agent = c.voice()
     while sum(map(len, s.parts)) < length_s * RATE_HZ:
         pick = rng.random()

@@ -14,14 +14,22 @@ def sing(clips: list[Ints], rng: np.random.Generator, length_s: float) -> NDArra
     parts, total = [], 0.0
     scale, root = _SCALES[int(rng.integers(len(_SCALES)))], float(rng.uniform(110, 330))
     beat_s = float(rng.uniform(0.25, 0.7))
+    choir = rng.random() < 0.25
     while total < length_s:
         clip = clips[int(rng.integers(len(clips)))][: 6 * RATE_HZ].astype(np.float64) / 32768
         if len(clip) < RATE_HZ // 2:
             continue
         part = _sing_clip(clip, rng, scale, root, beat_s)
+        if choir:
+            second = _sing_clip(clip, rng, scale, root * float(rng.choice([0.5, 1.0, 1.5, 2.0])), beat_s)
+            part = part + 0.7 * np.resize(second, len(part))
         parts += [part, np.zeros(int(rng.uniform(0, beat_s * 2) * RATE_HZ))]
         total += sum(map(len, parts[-2:])) / RATE_HZ
     y = np.concatenate(parts)
+    if rng.random() < 0.5:  # a room or an echo
+        delay = int(rng.uniform(0.03, 0.3) * RATE_HZ)
+        for k in range(1, 4):
+            y[delay * k :] += 0.5**k * y[: -delay * k]
     return np.asarray(y / (np.abs(y).max() + 1e-9), np.float32)
 
 

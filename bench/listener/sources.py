@@ -1,7 +1,8 @@
 """Sound to train on, taken from Debian packages by name and kept as 8 kHz int16 arrays.
 
-Music and voices are split by source: what `dev` holds is never trained on. Hold music and prompts of the asterisk
-family, and the readings of moonshine-voice, are in neither: they are for judging.
+The training side of `bench.calls` is used too. Music and voices are split by source: what `dev` holds, and the test
+side of `bench.calls`, is never trained on. Hold music and prompts of the asterisk family, and the readings of
+moonshine-voice, are in neither: they are for judging.
 """
 
 import argparse
@@ -16,19 +17,19 @@ import soundfile as sf
 from numpy.typing import NDArray
 from scipy import signal
 
+from bench.calls import pool
+
 RATE_HZ = 8000
 Ints = NDArray[np.int16]
 
 # package -> (share of the paths, which split)
 MUSIC = {
     "wesnoth-1.16-music": ("*.ogg", "train"),
-    "warzone2100-music": ("*.og[ga]", "train"),
     "supertuxkart-data": ("*music/*.ogg", "train"),
-    "hyperrogue-music": ("*.ogg", "train"),
     "fillets-ng-data": ("*music/*.ogg", "train"),
     "nexuiz-music": ("*.pk3", "train"),
     "ufoai-music": ("*.pk3", "train"),
-    "planetblupi-music-ogg": ("*.ogg", "dev"),
+    "hyperrogue-music": ("*.ogg", "dev"),
     "singularity-music": ("*.ogg", "dev"),
     "asc-music": ("*.og[gg]", "dev"),
 }
@@ -105,7 +106,23 @@ def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
                 music[name] = stored[name]
             else:
                 voices.setdefault(group, []).append(stored[name])
+    if split == "train":
+        _add_bench(cache, music, voices)
     return Material(music, voices)
+
+
+def _add_bench(cache: Path, music: dict[str, Ints], voices: dict[str, list[Ints]]) -> None:
+    """Add the training side of the benchmark's own pool, but for what is kept for judging."""
+    side = pool.load(cache, "train")
+    for track in side.tracks:
+        if not track.source.startswith("asterisk"):
+            music[f"music|{track.kind}|{track.name}"] = np.asarray(np.load(side.folder / track.file))
+    for speaker in side.speakers:
+        if not speaker.source.startswith(("asterisk", "moonshine", "fillets")):
+            sound = np.load(side.folder / speaker.file)
+            clips = [np.asarray(sound[c.start : c.end]) for c in speaker.clips if c.end - c.start >= RATE_HZ // 2]
+            if clips:
+                voices[f"bench_{speaker.name}"] = clips
 
 
 def _decode(cache: Path, split: str, most_s: float) -> dict[str, Ints]:

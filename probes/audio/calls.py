@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import FRAME_S
-from probes.audio.repeats import Match
+from probes.audio.frames import FRAME_S, Floats
+from probes.audio.repeats import STEP_S, Match
 from probes.audio.states import MUSIC, OVER, SILENCE, Stretch
 from probes.audio.timeline import HoldMode, Label, Tone
 
@@ -14,9 +14,10 @@ _SHORTEST_MUSIC_S = 1.5  # music in all that a hold must hold
 _LONGEST_GAP_S = 6.0  # silence inside a hold with music
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONG_SILENCE_S = 11.0
+_MUSICAL = (HoldMode.MUSIC, HoldMode.MUSIC_AND_MESSAGES)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Piece:
     """One stretch on its way to a segment."""
 
@@ -28,7 +29,8 @@ class Piece:
     label: Label = Label.UNSURE
     confidence: float = 0.0
     why: list[str] = field(default_factory=list)
-    repeat_of: int | None = None  # index of an earlier piece
+    repeat_of: "Piece | None" = None
+    similarity: float = 1.0
     repeated: bool = False
     message: int | None = None
     occurrence: int | None = None
@@ -61,7 +63,7 @@ def pieces(stretches: list[Stretch], tones: list[Tone], duration_s: float) -> li
         out = _laid_over(out, tone)
     for p in out:
         if p.kind == "tone" and p.label is Label.UNSURE:  # the model hears a tone, but there is none with a name
-            p.kind = "music" if p.length_s > 1 else "silence"
+            _name_by_neighbours(p, tones)
     return _joined([p for p in out if p.end_s - p.start_s > 1e-6])
 
 
@@ -79,6 +81,18 @@ def _laid_over(parts: list[Piece], tone: Tone) -> list[Piece]:
         if p.end_s > tone.end_s:
             out.append(_cut(p, tone.end_s, p.end_s))
     return _without_stumps(out, new)
+
+
+def _name_by_neighbours(p: Piece, tones: list[Tone]) -> None:
+    """Give a tone that only the model hears the name of the tone beside it, or of none."""
+    progress = (Label.RINGBACK, Label.BUSY, Label.REORDER, Label.FAX, Label.DIAL_TONE)
+    near = [t for t in tones if t.label in progress and -0.3 < max(t.start_s - p.end_s, p.start_s - t.end_s) < 6.5]
+    if near and p.length_s < 8:
+        p.label, p.confidence = near[0].label, 0.5
+    elif p.odds > 0.7 and p.length_s > 0.1:
+        p.label, p.confidence = (Label.BEEP if p.length_s < 0.8 else Label.RINGBACK), 0.4
+    else:
+        p.kind = "music" if p.length_s > 1 else "silence"
 
 
 def _cut(p: Piece, start_s: float, end_s: float) -> Piece:
@@ -108,12 +122,36 @@ def _joined(parts: list[Piece]) -> list[Piece]:
     return out
 
 
-def mark_repeats(parts: list[Piece], speech: list[int], matches: list[Match]) -> None:
-    """Note on each piece of speech whether it was said again. `speech` gives the piece of each compared stretch."""
+def mark_repeats(parts: list[Piece], speech: list[Piece], matches: list[Match], level_dbfs: Floats) -> list[Piece]:
+    """Note on each piece of speech whether it was said again; return the pieces, cut where a message ends.
+
+    Args:
+        parts: all pieces.
+        speech: those that were compared.
+        matches: what was found; its numbers are places in `speech`.
+        level_dbfs: of each 20 ms frame.
+    """
     for m in matches:
-        first, second = parts[speech[m.first]], parts[speech[m.second]]
+        first, second = speech[m.first], speech[m.second]
         first.repeated = second.repeated = True
-        second.repeat_of = speech[m.first]
+        second.repeat_of, second.similarity = first, m.similarity
+        told_again_from_s = second.start_s - m.shift * STEP_S - first.start_s
+        if abs(told_again_from_s) < 0.4 and second.length_s > first.length_s + 1.5:
+            parts = _cut_after(parts, second, second.start_s + first.length_s, level_dbfs)
+    return parts
+
+
+def _cut_after(parts: list[Piece], piece: Piece, at_s: float, level_dbfs: Floats) -> list[Piece]:
+    """Somebody speaks right after a message: cut at the quietest moment near its end."""
+    a, b = round((at_s - 0.3) / FRAME_S), round((at_s + 0.7) / FRAME_S)
+    smooth = np.convolve(level_dbfs[a:b], np.ones(5) / 5, "same")
+    if len(smooth) < 10:
+        return parts
+    cut_s = (a + 2 + int(smooth[2:-2].argmin())) * FRAME_S
+    rest = Piece(cut_s, piece.end_s, "speech", piece.odds, piece.over_music)
+    piece.end_s = cut_s
+    where = next(i for i, p in enumerate(parts) if p is piece) + 1
+    return [*parts[:where], rest, *parts[where:]]
 
 
 def find_holds(parts: list[Piece]) -> list[HoldSpan]:
@@ -213,22 +251,21 @@ def _wait_around(parts: list[Piece], free: list[bool], i: int) -> HoldSpan | Non
         messages += 1
         last = block_end if not ends else block_end - 1
         at = block_end + 1
-    if messages == 0 and parts[first].length_s < 20:
+    if messages == 0:  # nobody says that this is a hold: it is dead air
         return None
     if first == 0 or all(p.kind == "silence" for p in parts[:first]):
         return None
-    if last + 1 >= len(parts) and messages == 0:
-        return None
     start = _wait_start(parts, free, first)
-    mode = HoldMode.MESSAGES if messages else HoldMode.SILENT
-    return HoldSpan(parts[start].start_s, parts[last].end_s, mode, start, last, 0.8 if messages > 1 else 0.6)
+    return HoldSpan(
+        parts[start].start_s, parts[last].end_s, HoldMode.MESSAGES, start, last, 0.8 if messages > 1 else 0.6
+    )
 
 
 def _wait_start(parts: list[Piece], free: list[bool], first: int) -> int:
     """A message of this wait just before its first long silence belongs to it, with the silence before it."""
     k = first
     while k >= 2 and free[k - 1] and parts[k - 1].kind == "speech" and parts[k - 1].repeated:
-        later = [j for j in range(first, len(parts)) if parts[j].repeat_of == k - 1]
+        later = [p for p in parts[first:] if p.repeat_of is parts[k - 1]]
         if not later or not free[k - 2] or parts[k - 2].kind != "silence" or parts[k - 2].length_s < 3:
             break
         k -= 2
@@ -255,7 +292,7 @@ def say_who(parts: list[Piece], holds: list[HoldSpan], voices: "Voices | None" =
             p.label, p.confidence, p.why = Label.IVR, 0.95, ["said_again"]
         elif first_hold is not None and p.start_s >= first_hold:
             p.label, p.confidence, p.why = Label.AGENT, 0.9, ["after_hold", "said_once"]
-    _before_the_hold(parts, inside, first_hold, voices)
+    _before_the_hold(parts, inside, holds, voices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +312,10 @@ class Voices:
 
 
 def _before_the_hold(
-    parts: list[Piece], inside: list[HoldSpan | None], first_hold: float | None, voices: Voices | None
+    parts: list[Piece], inside: list[HoldSpan | None], holds: list[HoldSpan], voices: Voices | None
 ) -> None:
     """Decide on speech said once before any hold: a recorded greeting, or the person who answered."""
+    first_hold = holds[0].start_s if holds else None
     open_ = [i for i, p in enumerate(parts) if p.kind == "speech" and p.label is Label.UNSURE]
     if not open_:
         return
@@ -287,14 +325,14 @@ def _before_the_hold(
         score -= 3
         why.append("keys_pressed")
     if any(p.repeated for p in before if p.kind == "speech"):
-        score -= 2
+        score -= 1.5
         why.append("said_again_nearby")
     if any(p.kind == "tone" and p.label is Label.SIT for p in before):
         score -= 4
         why.append("network_message")
     last = parts[open_[-1]]
     beep = [p for p in before if p.kind == "tone" and p.label is Label.BEEP and 0 <= p.start_s - last.end_s < 4]
-    if beep and first_hold is None:
+    if beep and first_hold is None and len(open_) <= 3:
         score -= 3
         why.append("beep_follows")
     later = [i for i, p in enumerate(parts) if p.label is Label.AGENT]
@@ -303,18 +341,24 @@ def _before_the_hold(
     if voices is not None:
         to_person, to_recording = voices.distance_db(open_, later), voices.distance_db(open_, recorded)
         if to_person is not None:
-            score += float(np.clip((3.4 - to_person) * 1.2, -2, 2.5))
-            why.append("voice_as_later_person" if to_person < 3.4 else "voice_unlike_later_person")
-        if to_recording is not None and to_recording < 2.6:
-            score -= 1.5
+            score += float(np.clip((2.0 - to_person) * 0.8, -1.5, 1.5))
+            why.append("voice_as_later_person" if to_person < 2 else "voice_unlike_later_person")
+        if to_recording is not None and to_recording < 1.2:
+            score -= 0.6
             why.append("voice_as_recording")
     turns = len(open_)
-    talk_s = sum(parts[i].length_s for i in open_)
-    score += 0.25 * (turns - 3) + 0.03 * (talk_s - 20)
-    why.append("takes_turns" if turns > 4 else "few_turns")
-    if score > 0.7:
+    score += 0.35 * (min(turns, 7) - 2) if turns > 1 else -1.2
+    why.append("takes_turns" if turns > 3 else "few_turns")
+    music = next((h for h in holds if h.start_s >= last.end_s and h.mode in _MUSICAL), None)
+    if music is not None and (wait_s := music.start_s - last.end_s) < 8:
+        # a person says "hold on" and presses the key; a menu waits for an answer first
+        score += 1.2 if wait_s < 1.75 else -1.2 if wait_s > 2.5 else -0.3
+        why.append("hold_follows_at_once" if wait_s < 1.75 else "hold_follows_later")
+    elif first_hold is None and turns >= 5:
+        score += 0.5
+    if score > 0.5:
         label, confidence = Label.AGENT, min(0.9, 0.55 + 0.1 * score)
-    elif score < -0.7:
+    elif score < -0.5:
         label, confidence = Label.IVR, min(0.95, 0.55 - 0.1 * score)
     else:
         label, confidence = Label.UNSURE, 0.5

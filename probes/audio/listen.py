@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.audio import calls
-from probes.audio.frames import FRAME_S, Floats, FrameReader, Frames
+from probes.audio.frames import CHUNK, FRAME_S, Floats, FrameReader, Frames, join
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
-from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, Net, weights
-from probes.audio.repeats import STEP, Match, find_repeats, fingerprint
+from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, Net, weights
+from probes.audio.repeats import STEP, find_repeats, fingerprint
 from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
 from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import (
@@ -29,6 +29,8 @@ from probes.audio.timeline import (
 from probes.audio.tones import find_tones
 
 LISTENER = "listener-1"
+_TOGETHER = 256
+_NOTHING = np.zeros((0, CLASSES), np.float32)
 _DEAD_AIR_S = 10.0
 
 
@@ -46,10 +48,26 @@ class Listener:
         """Media time taken in so far."""
         return self._samples / RATE_HZ
 
-    def push(self, samples: Floats) -> None:
-        """Take the next samples, 8 kHz."""
+    def push(self, samples: Floats) -> Floats:
+        """Take the next samples, 8 kHz; return the model's log-odds of the frames that it can tell by now."""
         self._samples += len(samples)
-        self._take(self._reader.push(samples))
+        return self._take(self._reader.push(samples))
+
+    def prints(self, start_s: float, end_s: float) -> Floats:
+        """Return the fingerprint of a stretch that was heard not long ago."""
+        chunk_s, wanted = CHUNK * FRAME_S, []
+        total = sum(len(k) for k in self._kept) // CHUNK  # chunks
+        at = total
+        for block in reversed(self._kept):
+            at -= len(block) // CHUNK
+            wanted.append(block.mel_db)
+            if at * chunk_s <= start_s:
+                break
+        if not wanted:
+            return np.zeros((0, 1), np.float32)
+        mel = np.concatenate(wanted[::-1])
+        first = at * CHUNK // STEP
+        return fingerprint(mel)[max(0, _step(start_s) - first) : max(0, _step(end_s) - first)]
 
     def finish(self, caller: NDArray[np.bool_] | None = None) -> Timeline:
         """Return the timeline; nothing can be pushed after it.
@@ -63,10 +81,16 @@ class Listener:
         odds = np.concatenate(self._odds)[:n]
         return assemble(odds, self._kept, self._samples / RATE_HZ, caller)
 
-    def _take(self, blocks: list[Frames]) -> None:
-        for block in blocks:
-            self._odds.append(self._net.push(block.features))
+    def _take(self, blocks: list[Frames]) -> Floats:
+        told = [self._net.push(block.features) for block in blocks]
+        for block, odds in zip(blocks, told, strict=True):
+            self._odds.append(odds)
             self._kept.append(block.slim())
+        if len(self._kept) >= 2 * _TOGETHER and len(self._kept[-_TOGETHER]) == CHUNK:
+            # live frames come in single chunks: join them now and then, so that an hour is not 45,000 small arrays
+            self._kept[-_TOGETHER:] = [join(self._kept[-_TOGETHER:])]
+            self._odds[-_TOGETHER:] = [np.concatenate(self._odds[-_TOGETHER:])]
+        return np.concatenate(told) if told else _NOTHING
 
 
 def listen(vendor: NDArray[np.float32], rate_hz: int, *, caller: NDArray[np.float32] | None = None) -> Timeline:
@@ -128,14 +152,12 @@ def assemble(odds: Floats, kept: list[Frames], duration_s: float, caller: NDArra
     cut = stretches(odds, frames.level_dbfs)
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
     parts = calls.pieces(cut, tones, duration_s)
-    speech = [i for i, p in enumerate(parts) if p.kind == "speech"]
-    matches = find_repeats(
-        frames.prints, [(_step(parts[i].start_s), _step(parts[i].end_s), parts[i].over_music) for i in speech]
-    )
-    calls.mark_repeats(parts, speech, matches)
+    speech = [p for p in parts if p.kind == "speech"]
+    matches = find_repeats(frames.prints, [(_step(p.start_s), _step(p.end_s), p.over_music) for p in speech])
+    parts = calls.mark_repeats(parts, speech, matches, frames.level_dbfs)
     spans = calls.find_holds(parts)
     calls.say_who(parts, spans, _voices(parts, frames))
-    messages = _messages(parts, speech, matches)
+    messages = _messages(parts)
     painted = _painted(parts, len(odds))
     holds = tuple(_hold(h, parts, frames, painted) for h in spans)
     segments = tuple(_segment(p) for p in parts)
@@ -197,23 +219,22 @@ def _voices(parts: list[calls.Piece], frames: Heard) -> calls.Voices:
     return calls.Voices(tuple(spectra))
 
 
-def _messages(parts: list[calls.Piece], speech: list[int], matches: list[Match]) -> tuple[Message, ...]:
-    family: dict[int, int] = {}
-    members: dict[int, list[tuple[int, float]]] = {}
-    for m in matches:
-        first, second = speech[m.first], speech[m.second]
-        root = family.get(first, first)
-        family[second] = root
-        members.setdefault(root, [(root, 1.0)]).append((second, m.similarity))
+def _messages(parts: list[calls.Piece]) -> tuple[Message, ...]:
+    """Put together what is the same message, and number its occurrences."""
+    families: dict[int, list[calls.Piece]] = {}
+    roots: dict[int, int] = {}
+    for p in parts:
+        if p.repeat_of is not None:
+            root = roots.get(id(p.repeat_of), id(p.repeat_of))
+            roots[id(p)] = root
+            families.setdefault(root, [p.repeat_of]).append(p)
     out = []
-    for number, (_, said) in enumerate(sorted(members.items())):
-        said.sort()
-        for k, (i, _) in enumerate(said, start=1):
-            parts[i].message, parts[i].occurrence = number, k
-        starts = [parts[i].start_s for i, _ in said]
-        occurrences = tuple(Occurrence(parts[i].start_s, parts[i].end_s, min(1.0, s)) for i, s in said)
-        interval_s = float(np.median(np.diff(starts)))
-        out.append(Message(occurrences, interval_s, float(np.median([o.end_s - o.start_s for o in occurrences]))))
+    for number, said in enumerate(sorted(families.values(), key=lambda f: f[0].start_s)):
+        for k, p in enumerate(said, start=1):
+            p.message, p.occurrence = number, k
+        occurrences = tuple(Occurrence(p.start_s, p.end_s, min(1.0, p.similarity)) for p in said)
+        interval_s = float(np.median(np.diff([p.start_s for p in said])))
+        out.append(Message(occurrences, interval_s, float(np.median([p.length_s for p in said]))))
     return tuple(out)
 
 

@@ -1,7 +1,7 @@
 """Listening while the call goes on: 20 ms frames in, events out as soon as they are known.
 
-What is known live is known 1.5 to 4 s late: the model looks 1.2 s ahead, and a voice counts as a person's only after enough of it
-was heard to compare it with the messages heard before. `finish` gives the same timeline as listening to the recording.
+What is known live is known 1.5 to 4 s late: the model looks 1.2 s ahead, and a voice counts as a person's only after
+enough of it was heard to compare it with earlier messages. `finish` says the same as listening to the recording.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import CHUNK, FRAME_S, Floats
 from probes.audio.listen import Listener
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, TONE
 from probes.audio.repeats import STEP_S, find_repeats
@@ -147,12 +147,11 @@ class LiveListener:
 
     def _take(self, samples: NDArray[np.float32]) -> None:
         odds = self._listener.push(self._resampler.push(samples))
-        for rows in odds:
-            for start in range(0, len(rows), 4):
-                change = self._changes.push(rows[start : start + 4].tolist())
-                if change is not None:
-                    self._changed(*change)
-                self._going_on()
+        for start in range(0, len(odds), CHUNK):
+            change = self._changes.push(odds[start : start + CHUNK].tolist())
+            if change is not None:
+                self._changed(*change)
+            self._going_on()
 
     def _changed(self, state: int, frame: int) -> None:
         frame = max(frame, self._now.start)
@@ -183,7 +182,7 @@ class LiveListener:
         if self._judged or end_s - start_s < 0.5:
             return
         self._judged = True
-        prints = self._listener.recent_prints(start_s, end_s)
+        prints = self._listener.prints(start_s, end_s)
         over = self._now.state == OVER
         again = False
         if (end_s - start_s) >= 1.2 and self._said:

@@ -10,6 +10,7 @@ from probes.audio.repeats import STEP_S
 
 _SHORTEST_S = 4.0
 _WINDOW = round(2.0 / STEP_S)
+_LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
 
 
 def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | None:
@@ -22,9 +23,30 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
         prints: (n, bands) fingerprint of the hold, every 40 ms.
         music: (n,) where music is heard without speech over it.
     """
+    fits = [
+        (lag, low, mean, compared)
+        for lag, low, mean, compared in candidates(prints, music)
+        if low >= 0.7 and low >= 0.845 * mean and lag * _LEAST_TIMES <= len(prints) and compared > 0.25
+    ]
+    good = max((low for _, low, _, _ in fits), default=0.0)
+    fits = [f for f in fits if f[1] >= 0.85 * good]
+    if not fits:
+        return None
+    # where messages interrupt the music and start it anew, the true period brings message onto message as well, and is
+    # no multiple of the riff that fits within each part
+    filled, riff = float(music.mean()), fits[0][0]
+    for lag, _, mean, compared in fits:
+        strays = abs(lag / riff - round(lag / riff)) * riff * STEP_S
+        if filled < 0.93 and strays > 0.1 and compared > 0.6 * filled + 0.4 * filled**2:
+            return lag * STEP_S, min(1.0, mean)
+    return riff * STEP_S, min(1.0, fits[0][2])
+
+
+def candidates(prints: Floats, music: NDArray[np.bool_]) -> list[tuple[float, float, float, float]]:
+    """Return lags in steps, shortest first, with likeness at the worst places and on average, and share compared."""
     n = len(prints)
     if n * STEP_S < 2 * _SHORTEST_S or music.sum() * STEP_S < 2 * _SHORTEST_S:
-        return None
+        return []
     heard = prints * music[:, None]
     norm = np.sqrt((heard**2).sum(axis=1, keepdims=True))
     heard = heard / np.maximum(norm, 1e-3)
@@ -36,29 +58,30 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
     score = np.where(pairs > 4 / STEP_S, like / pairs, 0)
     first, last = round(_SHORTEST_S / STEP_S), n - round(4 / STEP_S)
     if last <= first:
-        return None
+        return []
     top = np.flatnonzero((score == maximum_filter1d(score, 13)) & (score > 0.25))
     top = top[(top >= first) & (top < last)]
-    if len(top) == 0:
-        return None
     best = sorted(top[np.argsort(score[top])[::-1][:40]])
-    judged = [(lag, *_everywhere(heard, music, int(lag))) for lag in best]
-    good = max(low for _, low, _ in judged)
-    if good < 0.35:
-        return None
-    for lag, low, mean in judged:
-        if low >= 0.85 * good:
-            return _exact(score, int(lag)) * STEP_S, min(1.0, mean)
-    return None
+    out = []
+    for top_lag in best:
+        lag = _exact(score, int(top_lag))
+        out.append((lag, *_everywhere(heard, music, lag), float(pairs[top_lag] / max(1, n - top_lag))))
+    return out
 
 
-def _everywhere(heard: Floats, music: NDArray[np.bool_], lag: int) -> tuple[float, float]:
+def _everywhere(heard: Floats, music: NDArray[np.bool_], lag: float) -> tuple[float, float]:
     """Return how alike the music is to itself `lag` later at its worst places (a low quantile) and on average."""
-    both = music[lag:] & music[:-lag]
+    whole = int(lag)
+    part = np.float32(lag - whole)
+    n = len(heard) - whole - 1
+    both = music[whole : whole + n] & music[whole + 1 : whole + 1 + n] & music[:n]
     if both.sum() * STEP_S < 4:
         return 0.0, 0.0
-    alike = np.einsum("ij,ij->i", heard[lag:], heard[:-lag])
-    width = min(_WINDOW, len(alike))
+    # the true lag lies between two steps: compare with what would have been seen there
+    later = (1 - part) * heard[whole : whole + n] + part * heard[whole + 1 : whole + 1 + n]
+    size = np.sqrt(np.einsum("ij,ij->i", later, later))
+    alike = np.einsum("ij,ij->i", later, heard[:n]) / np.maximum(size, 1e-3)
+    width = min(_WINDOW, n)
     smooth = uniform_filter1d(alike * both, width) / np.maximum(uniform_filter1d(both.astype(np.float32), width), 0.3)
     values = smooth[both]
     return float(np.percentile(values, 8)), float(values.mean())

@@ -12,8 +12,9 @@ from probes.audio.frames import FRAME_S, Floats
 STEP = 2  # frames: 40 ms
 STEP_S = STEP * FRAME_S
 _BANDS = slice(2, 22)
-_WINDOW_S, _SHORTEST_S = 2.4, 1.2
-_CLEAN, _OVER_MUSIC = 0.60, 0.47
+_WINDOW, _SHORTEST_S = round(2.4 / STEP_S), 1.2
+_CLEAN, _OVER_MUSIC = 0.66, 0.54
+_SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,13 @@ def fingerprint(mel_db: Floats | NDArray[np.float16]) -> Floats:
     return np.asarray(np.clip(half, -18, 18), dtype=np.float32)
 
 
-def find_repeats(prints: Floats, speech: list[tuple[int, int, bool]]) -> list[Match]:
+def find_repeats(prints: Floats, speech: list[tuple[int, int, bool]], *, newest_only: bool = False) -> list[Match]:
     """Compare every speech stretch with all that was said before it.
 
     Args:
         prints: (n, bands) of the whole call, every 40 ms.
         speech: start, end (in 40 ms steps) and whether music is under it, in order.
+        newest_only: look only whether the last stretch was said before.
 
     Returns:
         For each stretch that was said before, its best match.
@@ -55,61 +57,64 @@ def find_repeats(prints: Floats, speech: list[tuple[int, int, bool]]) -> list[Ma
     usable = [(i, a, b, over) for i, (a, b, over) in enumerate(speech) if (b - a) * STEP_S >= _SHORTEST_S]
     if len(usable) < 2:
         return []
-    gap = 30
-    places, owner, parts, at = [], [], [], 0
-    for i, a, b, _ in usable:
-        places.append(at)
-        parts += [prints[a:b], np.zeros((gap, prints.shape[1]), np.float32)]
-        owner.append(np.full(b - a + gap, i, np.int32))
-        at += b - a + gap
-    said, owners = np.concatenate(parts), np.concatenate(owner)
-    size = int(fft.next_fast_len(len(said) + round(_WINDOW_S / STEP_S) + 1, real=True))
-    spectrum = fft.rfft(said, size, axis=0)
-    energy = np.concatenate([[0.0], np.cumsum((said**2).sum(axis=1), dtype=np.float64)])
-    starts = {i: (place, a) for (i, a, _, _), place in zip(usable, places, strict=True)}
+    said = _Said(prints, usable)
     out = []
-    for (i, a, b, over), place in zip(usable[1:], places[1:], strict=True):
-        match = _best_before(said, spectrum, energy, size, place, b - a, over)
-        if match is not None:
-            similarity, where, offset, length = match
-            j = int(owners[where])
-            began, original = starts[j]
-            shift = (a + offset) - (original + where - began)
-            out.append(Match(j, i, shift, similarity, a + offset, a + offset + length))
+    for which in [len(usable) - 1] if newest_only else range(1, len(usable)):
+        i, a, b, over = usable[which]
+        found = said.before(which, b - a, over)
+        if found is not None:
+            similarity, earlier, shift, offset, length = found
+            out.append(Match(usable[earlier][0], i, shift, similarity, a + offset, a + offset + length))
     return out
 
 
-def _best_before(
-    said: Floats,
-    spectrum: NDArray[np.complexfloating],
-    energy: NDArray[np.float64],
-    size: int,
-    place: int,
-    length: int,
-    over: bool,
-) -> tuple[float, int, int, int] | None:
-    """Return similarity, place, offset and length of the best match of a stretch with what was said before `place`."""
-    window = round(_WINDOW_S / STEP_S)
-    offsets = [0] if length <= window else sorted({0, (length - window) // 2, length - window})
-    best: tuple[float, int, int, int] | None = None
-    for offset in offsets:
-        query = said[place + offset : place + min(length, offset + window)]
-        n = len(query)
-        product = (spectrum * np.conj(fft.rfft(query, size, axis=0))).sum(axis=1)
-        raw = fft.irfft(product, size)[: place - n + 1]
-        if len(raw) == 0:
-            continue
-        own = float((query**2).sum())
-        norm = np.sqrt(np.maximum((energy[n : place + 1] - energy[: place - n + 1]), 0.25 * own) * own) + 1e-6
-        score = raw / norm
-        k = int(score.argmax())
-        if best is None or score[k] > best[0]:
-            best = (float(score[k]), k, offset, n)
-        if best[0] > 0.8:
-            break
-    if best is None:
+class _Said:
+    """All speech of a call laid end to end, ready to be searched."""
+
+    def __init__(self, prints: Floats, usable: list[tuple[int, int, int, bool]]) -> None:
+        gap = np.zeros((30, prints.shape[1]), np.float32)
+        self._starts = [a for _, a, _, _ in usable]
+        lengths = [b - a + len(gap) for _, a, b, _ in usable]
+        self._places = [0, *np.cumsum(lengths).tolist()]
+        self._owner = np.repeat(np.arange(len(usable), dtype=np.int32), lengths)
+        self._all = np.concatenate([part for _, a, b, _ in usable for part in (prints[a:b], gap)])
+        self._size = int(fft.next_fast_len(len(self._all) + _WINDOW + 1, real=True))
+        self._spectrum = fft.rfft(self._all, self._size, axis=0)
+        self._energy = np.concatenate([[0.0], np.cumsum((self._all**2).sum(axis=1), dtype=np.float64)])
+
+    def before(self, which: int, length: int, over: bool) -> tuple[float, int, int, int, int] | None:
+        """Return similarity, earlier stretch, shift, offset and length of what stretch `which` says again."""
+        place = self._places[which]
+        limit = (_OVER_MUSIC if over else _CLEAN) + (0.06 if length * STEP_S < 2 else 0)
+        for offset in [0] if length <= _WINDOW else sorted({0, (length - _WINDOW) // 2, length - _WINDOW}):
+            n = min(_WINDOW, length)
+            score, at = self._search(place, offset, n)
+            if score < limit or self._share(place, length, at - offset) < _SHARE:
+                continue
+            earlier = int(self._owner[at])
+            shift = (self._starts[which] + offset) - (self._starts[earlier] + at - self._places[earlier])
+            return score, earlier, shift, offset, n
         return None
-    limit = _OVER_MUSIC if over else _CLEAN
-    if best[3] * STEP_S < 2:
-        limit += 0.08
-    return best if best[0] >= limit else None
+
+    def _search(self, place: int, offset: int, n: int) -> tuple[float, int]:
+        """Return the best likeness of one window with what was said before `place`, and where."""
+        query = self._all[place + offset : place + offset + n]
+        product = (self._spectrum * np.conj(fft.rfft(query, self._size, axis=0))).sum(axis=1)
+        last = place - n + 1
+        if last <= 0:
+            return 0.0, 0
+        raw = fft.irfft(product, self._size)[:last]
+        own = float((query**2).sum())
+        there = self._energy[n : place + 1] - self._energy[:last]
+        score = raw / (np.sqrt(np.maximum(there, 0.25 * own) * own) + 1e-6)
+        at = int(score.argmax())
+        return float(score[at]), at
+
+    def _share(self, place: int, length: int, at: int) -> float:
+        """Return how much of a stretch is the same as what begins at `at`."""
+        first = max(0, -at)
+        now = self._all[place + first : place + length]
+        then = self._all[at + first : at + length][: len(now)]
+        alike = uniform_filter1d(np.einsum("ij,ij->i", now, then), 25)
+        size = uniform_filter1d((now**2).sum(axis=1), 25) * uniform_filter1d((then**2).sum(axis=1), 25)
+        return float(np.sum(alike > 0.45 * np.sqrt(size) + 1e-6)) / length

@@ -46,8 +46,7 @@ class HoldMode(StrEnum):
 
     MUSIC = "music"
     MUSIC_AND_MESSAGES = "music_and_messages"
-    MESSAGES = "messages"
-    SILENT = "silent"
+    MESSAGES = "messages"  # silence between them
 
 
 class EndReason(StrEnum):

@@ -11,10 +11,13 @@ from itertools import pairwise
 import numpy as np
 
 from probes.audio.frames import FRAME_S, Floats
-from probes.audio.net import MUSIC, OVER, SPEECH, TONE
+from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, TONE
 from probes.audio.timeline import Label, Tone
 
-_PURE = 0.80  # share of a frame's power in its one or two peaks
+_PURE, _PURE_WHEN_TOLD = (
+    0.80,
+    0.55,
+)  # share of a frame's power in its one or two peaks; less where the model hears a tone
 _SECOND = 0.06  # a second peak below this share is not a second note
 _STEADY_HZ = 14.0
 _ROWS_HZ, _COLUMNS_HZ = (697.0, 770.0, 852.0, 941.0), (1209.0, 1336.0, 1477.0, 1633.0)
@@ -46,7 +49,11 @@ TABLE = (
     Signal("fr", Label.BUSY, (440,), (0.5, 0.5)),
     Signal("fr", Label.REORDER, (440,), (0.25, 0.25)),
     Signal("es", Label.RINGBACK, (425,), (1.5, 3)),
+    Signal("it", Label.REORDER, (425,), (0.2, 0.2)),
     Signal("es", Label.BUSY, (425,), (0.2, 0.2)),
+    Signal("es", Label.REORDER, (425,), (0.2, 0.2, 0.2, 0.2, 0.2, 0.6)),
+    Signal("de", Label.BUSY, (425,), (0.48, 0.48)),
+    Signal("de", Label.REORDER, (425,), (0.24, 0.24)),
     Signal("ch", Label.BUSY, (425,), (0.45, 0.45)),
     Signal("at", Label.REORDER, (425,), (0.3, 0.3)),
     Signal("se", Label.RINGBACK, (425,), (1, 5)),
@@ -57,16 +64,16 @@ TABLE = (
     Signal("pl", Label.RINGBACK, (425,), (1.2, 4)),
     Signal("jp", Label.RINGBACK, (384, 416), (1, 2)),
     Signal("jp", Label.BUSY, (400,), (0.5, 0.5)),
+    Signal("jp", Label.REORDER, (400,), (0.25, 0.25)),
     Signal("cn", Label.RINGBACK, (450,), (1, 4)),
     Signal("cn", Label.BUSY, (450,), (0.35, 0.35)),
     Signal("cn", Label.REORDER, (450,), (0.7, 0.7)),
     Signal("in", Label.RINGBACK, (375, 425), (0.4, 0.2, 0.4, 2)),
     Signal("in", Label.BUSY, (400,), (0.75, 0.75)),
-    Signal("au", Label.RINGBACK, (400, 450), (0.4, 0.2, 0.4, 2)),
+    Signal("au", Label.RINGBACK, (400, 425), (0.4, 0.2, 0.4, 2)),
     Signal("au", Label.BUSY, (425,), (0.375, 0.375)),
     Signal("nz", Label.BUSY, (400,), (0.5, 0.5)),
     Signal("za", Label.RINGBACK, (400, 433), (0.4, 0.2, 0.4, 2)),
-    Signal("br", Label.BUSY, (425,), (0.25, 0.25)),
     Signal("fax", Label.FAX, (1100,), (0.5, 3)),
 )
 
@@ -80,6 +87,7 @@ class Burst:
     hz: tuple[float, ...]
     level_dbfs: float
     alone: bool
+    clear: bool = False  # silence on both sides and next to nothing but its notes
     odds: float = 0.0  # what the model says for a tone, against speech and music: a log ratio, -4..4
 
     @property
@@ -100,23 +108,62 @@ def find_tones(peaks_hz: Floats, peak_shares: Floats, level_dbfs: Floats, log_od
     bursts = _bursts(peaks_hz, peak_shares, level_dbfs, log_odds)
     tones: list[Tone] = []
     rest = _take_keys(_take_sit(bursts, tones), tones)
+    plan: str | None = None  # the country that the call's ringing speaks for
     for group in _groups(rest, level_dbfs):
-        tone = _name(group)
+        tone = _name(group, plan)
         if tone is not None and _believable(tone, group):
+            plan = tone.plan if plan is None and tone.label is Label.RINGBACK else plan
             tones.append(tone)
-    return sorted(tones, key=lambda t: t.start_s)
+    return _mended(sorted(tones, key=lambda t: t.start_s), level_dbfs)
+
+
+def _mended(tones: list[Tone], level_dbfs: Floats) -> list[Tone]:
+    """Join what lost packets cut apart: the same tone again after a pause without any other sound."""
+    out: list[Tone] = []
+    for tone in tones:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and _continues(last, tone)
+            and _quiet(last.end_s, tone.start_s, last.level_dbfs, level_dbfs)
+        ):
+            out[-1] = replace(
+                last if last.bursts >= tone.bursts else tone,
+                start_s=last.start_s,
+                end_s=tone.end_s,
+                bursts=last.bursts + tone.bursts,
+            )
+        else:
+            out.append(tone)
+    return out
+
+
+def _continues(a: Tone, b: Tone) -> bool:
+    if Label.DTMF in (a.label, b.label) or Label.SIT in (a.label, b.label) or b.start_s - a.end_s > 7:
+        return False
+    if not _alike(a.frequencies_hz, b.frequencies_hz):
+        return False
+    named = (Label.RINGBACK, Label.BUSY, Label.REORDER, Label.FAX)
+    return a.label is b.label or (a.label in named and b.bursts <= 2) or (b.label in named and a.bursts <= 2)
+
+
+def _quiet(start_s: float, end_s: float, level: float, level_dbfs: Floats) -> bool:
+    between = level_dbfs[int(start_s / FRAME_S) + 2 : int(end_s / FRAME_S) - 1]
+    return len(between) == 0 or float(np.mean(between > level - 9)) < (0.45 if end_s - start_s < 0.9 else 0.1)
 
 
 def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floats | None) -> list[Burst]:
     two = shares[:, 1] >= _SECOND
     low = np.where(two, peaks_hz.min(axis=1), peaks_hz[:, 0])
     high = np.where(two, peaks_hz.max(axis=1), 0)
-    like = (shares.sum(axis=1) >= _PURE) & (level_dbfs > -62)
+    told = np.zeros(len(level_dbfs), np.bool_) if log_odds is None else log_odds[:, TONE] > -0.5
+    like = (shares.sum(axis=1) >= np.where(told, _PURE_WHEN_TOLD, _PURE)) & (level_dbfs > -62)
+    steady_hz = np.where(told[1:] & told[:-1], 2 * _STEADY_HZ, _STEADY_HZ)
     same = (
         like[1:]
         & like[:-1]
-        & (np.abs(np.diff(low)) < _STEADY_HZ)
-        & ((np.abs(np.diff(high)) < _STEADY_HZ) | (two[1:] != two[:-1]))
+        & (np.abs(np.diff(low)) < steady_hz)
+        & ((np.abs(np.diff(high)) < steady_hz) | (two[1:] != two[:-1]))
     )
     edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
     out: list[Burst] = []
@@ -126,7 +173,7 @@ def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floa
             continue
         if log_odds is not None:
             heard = log_odds[int(burst.start_s / FRAME_S) : int(burst.end_s / FRAME_S) + 1]
-            against = np.maximum(heard[:, MUSIC], np.maximum(heard[:, SPEECH], heard[:, OVER]))
+            against = heard[:, [SILENCE, MUSIC, SPEECH, OVER]].max(axis=1)
             burst = replace(burst, odds=float(np.clip(heard[:, TONE] - against, -4, 4).mean()))
         if out and _alike(out[-1].hz, burst.hz) and burst.start_s - out[-1].end_s < 0.13 and not _key(burst.hz):
             last = out[-1]
@@ -134,7 +181,7 @@ def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floa
             out[-1] = replace(longer, start_s=last.start_s, end_s=burst.end_s, alone=last.alone or burst.alone)
             continue
         out.append(burst)
-    return [b for b in out if b.alone]
+    return [b for b in out if b.alone and (b.odds > -3 or _key(b.hz))]
 
 
 def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Burst | None:
@@ -164,7 +211,9 @@ def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Bur
     quiet_after = len(after) == 0 or float(after.min()) < level - 9
     alone = quiet_before and quiet_after
     steady = float(np.std(low[a:b])) < 4 and b - a >= 10
-    return Burst(start_s, end_s, (hz_low, hz_high) if hz_high else (hz_low,), level, alone or steady)
+    hz = (hz_low, hz_high) if hz_high else (hz_low,)
+    clear = alone and len(before) > 0 and len(after) > 0 and float(max(before.min(), after.min())) < level - 25
+    return Burst(start_s, end_s, hz, level, alone or steady, clear)
 
 
 def _filled(below_db: float) -> float:
@@ -174,7 +223,7 @@ def _filled(below_db: float) -> float:
 
 def _alike(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     if len(a) != len(b):
-        return min(abs(x - y) for x in a for y in b) < 12 and max(max(a), max(b)) < 700
+        return min(abs(x - y) for x in a for y in b) < 12 and max(*a, *b) < 700
     return all(abs(x - y) < 12 + 0.005 * x for x, y in zip(a, b, strict=True))
 
 
@@ -191,7 +240,7 @@ def _take_keys(bursts: list[Burst], tones: list[Tone]) -> list[Burst]:
     rest: list[Burst] = []
     for burst in bursts:
         digit = _key(burst.hz)
-        if digit is None or not 0.035 <= burst.length_s <= 1.5 or burst.odds < -2.5:
+        if digit is None or not 0.035 <= burst.length_s <= 1.5 or (burst.odds < -2.5 and not burst.clear):
             rest.append(burst)
             continue
         last = tones[-1] if tones and tones[-1].label is Label.DTMF else None
@@ -250,21 +299,37 @@ def _groups(bursts: list[Burst], level_dbfs: Floats) -> list[list[Burst]]:
     """Put bursts of the same notes together while nothing else sounds between them."""
     groups: list[list[Burst]] = []
     for burst in bursts:
-        last = groups[-1][-1] if groups else None
-        if last is not None and _alike(last.hz, burst.hz) and burst.start_s - last.end_s < 6.5:
-            between = level_dbfs[int(last.end_s / FRAME_S) + 2 : int(burst.start_s / FRAME_S) - 1]
-            if len(between) == 0 or float(np.mean(between > burst.level_dbfs - 9)) < 0.1:
-                gap_s, gaps_s = burst.start_s - last.end_s, [y.start_s - x.end_s for x, y in pairwise(groups[-1])]
-                if len(gaps_s) >= 2 and gap_s > 2.5 * max(gaps_s):
-                    groups.append([burst])
-                    continue
-                groups[-1].append(burst)
-                continue
-        groups.append([burst])
-    return groups
+        if groups and _belongs(groups[-1], burst, level_dbfs):
+            groups[-1].append(burst)
+        else:
+            groups.append([burst])
+    return [_trimmed(g) for g in groups]
 
 
-def _name(group: list[Burst]) -> Tone | None:
+def _belongs(group: list[Burst], burst: Burst, level_dbfs: Floats) -> bool:
+    last = group[-1]
+    gap_s, gaps_s = burst.start_s - last.end_s, [b.start_s - a.end_s for a, b in pairwise(group)]
+    if gap_s > 6.5 or (len(gaps_s) >= 2 and gap_s > 3.5 * max(gaps_s)):
+        return False
+    same_notes = len(last.hz) == len(burst.hz) or 0.7 < last.length_s / burst.length_s < 1.4
+    return same_notes and _alike(last.hz, burst.hz) and _quiet(last.end_s, burst.start_s, burst.level_dbfs, level_dbfs)
+
+
+def _trimmed(group: list[Burst]) -> list[Burst]:
+    """Drop short sounds at either end that only happen to have the pitch: a vowel of the speech beside it."""
+    while len(group) >= 2:
+        on = [b.length_s for b in group]
+        usual = max(on) if len(on) == 2 else float(np.median(on))
+        if on[-1] < 0.45 * usual:
+            group = group[:-1]
+        elif on[0] < 0.45 * usual:
+            group = group[1:]
+        else:
+            break
+    return group
+
+
+def _name(group: list[Burst], plan: str | None) -> Tone | None:
     on = [b.length_s for b in group]
     off = [b.start_s - a.end_s for a, b in pairwise(group)]
     notes = _most_common([len(b.hz) for b in group])
@@ -273,16 +338,17 @@ def _name(group: list[Burst]) -> Tone | None:
     best: tuple[float, Signal] | None = None
     for row in TABLE:
         miss = _miss(row, hz, on, off)
+        if miss is not None and row.plan == plan:
+            miss -= 0.5
         if miss is not None and (best is None or miss < best[0]):
             best = (miss, row)
     if best is not None:
-        label, plan, confidence = best[1].label, best[1].plan, 0.98 if len(group) > 1 else 0.8
+        label, of_plan, confidence = best[1].label, best[1].plan, 0.98 if len(group) > 1 else 0.8
     else:
         named = _by_rhythm(hz, on, off)
         if named is None:
             return None
-        label, confidence = named
-        plan = None
+        (label, confidence), of_plan = named, None
     return Tone(
         group[0].start_s,
         group[-1].end_s,
@@ -292,7 +358,7 @@ def _name(group: list[Burst]) -> Tone | None:
         len(group),
         float(np.median(on)),
         float(np.median(off)) if off else None,
-        plan,
+        of_plan,
         None,
         confidence,
     )
@@ -308,7 +374,7 @@ def _miss(row: Signal, hz: tuple[float, ...], on: list[float], off: list[float])
         return None
     hz_miss = max(abs(a - b) for a, b in zip(hz, row.hz, strict=True)) / 20
     rhythm = [d for pair in zip(on, [*off, None], strict=True) for d in pair if d is not None]
-    if len(row.cadence) == 4 and len(rhythm) < 3:
+    if len(row.cadence) >= 4 and len(rhythm) < 3:
         return None
     if len(rhythm) == 1:
         if row.cadence[0] < 0.8 or row.label is Label.FAX:
