@@ -258,11 +258,12 @@ def line(x: Floats, target: NDArray[np.int8], c: Composer, rng: np.random.Genera
         y = gsm(np.clip(y, -1, 1))
     gain = float(rng.uniform(-18, 8))
     y = y * np.float32(10 ** (gain / 20))
-    if rng.random() < 0.6:
-        y = y + noise(len(y), rng) * np.float32(10 ** (rng.uniform(-72, -44) / 20))
+    noise_dbfs = float(rng.uniform(-72, -42)) if rng.random() < 0.65 else -99.0
+    if noise_dbfs > -99:
+        y = y + noise(len(y), rng) * np.float32(10 ** (noise_dbfs / 20))
     y = losses(y, rng) if rng.random() < 0.45 else y
     y = np.clip(y, -1, 1)
-    target = _audible(clean, gain, target)
+    target = _audible(clean, gain, noise_dbfs, target)
     if rng.random() < 0.2:
         frames = y[: len(y) // 160 * 160].reshape(-1, 160)
         quiet = np.sqrt((frames**2).mean(axis=1)) < 10 ** (rng.uniform(-56, -46) / 20)
@@ -270,7 +271,7 @@ def line(x: Floats, target: NDArray[np.int8], c: Composer, rng: np.random.Genera
     return mu_law(y), target
 
 
-def _audible(x: Floats, gain_db: float, target: NDArray[np.int8]) -> NDArray[np.int8]:
+def _audible(x: Floats, gain_db: float, noise_dbfs: float, target: NDArray[np.int8]) -> NDArray[np.int8]:
     """Music and speech that nobody can hear any more are neither right nor wrong."""
     n = len(target)
     e = (
@@ -278,7 +279,8 @@ def _audible(x: Floats, gain_db: float, target: NDArray[np.int8]) -> NDArray[np.
         + gain_db
     )
     out = target.copy()
-    out[(e < -52) & (target == MUSIC)] = ANY
+    out[(e < max(-54, noise_dbfs + 3)) & (target == MUSIC)] = ANY
+    out[(e < noise_dbfs + 6) & (target == SPEECH)] = ANY
     return out
 
 

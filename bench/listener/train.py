@@ -11,6 +11,7 @@ floats in training may differ from machine to machine.
 import argparse
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bench.calls import pool
+from bench.calls.make import make as make_call
 from bench.listener.scenes import Composer, scene
 from bench.listener.singing import sing
 from bench.listener.sources import RATE_HZ, Material, load
@@ -26,6 +29,7 @@ from probes.audio.net import CLASSES, TAPS
 
 WIDTH = 64
 CROP = 448  # chunks: 36 s
+KEPT_FOR_JUDGING = ("asterisk", "moonshine")
 
 
 def sung_pool(cache: Path, split: str, material: Material, count: int) -> list[np.ndarray]:
@@ -66,6 +70,38 @@ def make(cache: Path, split: str, hours: float, seed: int, length_s: float = 240
         f"{done / 3600:.1f} h in {time.process_time() - start:.0f} s of work; shares",
         np.bincount(np.concatenate(targets) + 1) / sum(map(len, targets)),
     )
+
+
+def make_calls(cache: Path, count: int, seed: int) -> None:
+    """Write features and targets of whole calls of the benchmark's training side."""
+    side = pool.load(cache, "train")
+    side = replace(
+        side,
+        tracks=tuple(t for t in side.tracks if not t.source.startswith(KEPT_FOR_JUDGING)),
+        speakers=tuple(s for s in side.speakers if not s.source.startswith(KEPT_FOR_JUDGING)),
+    )
+    features, targets = [], []
+    for index in range(count):
+        call = make_call(side, 1000 + seed, index, cache, most_s=420.0)
+        reader = FrameReader()
+        frames = join(reader.push(call.vendor) + reader.finish())
+        n = len(call.vendor) // 160 // CHUNK * CHUNK
+        features.append(frames.features[:n].astype(np.float16))
+        targets.append(painted(call.label, n))
+    out = cache / "train8k" / f"scenes-calls-{seed}.npz"
+    np.savez(out, features=np.concatenate(features), targets=np.concatenate(targets))
+    print(f"{sum(map(len, targets)) / 180_000:.1f} h of calls", np.bincount(np.concatenate(targets) + 1))
+
+
+def painted(label: dict, count: int) -> np.ndarray:
+    """Return the class of each 20 ms from a call's labels."""
+    out = np.zeros(count, np.int8)
+    for s in label["segments"]:
+        state = {"silence": 0, "tone": 1, "music": 2, "speech": 4 if s.get("over_music") else 3}[s["kind"]]
+        out[round(s["start_s"] * 50) : round(s["end_s"] * 50)] = state
+    for start_s, end_s in label["ignore"]:
+        out[int(start_s * 50) : int(end_s * 50) + 1] = -1
+    return out
 
 
 def start_values(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -136,35 +172,41 @@ def measure(values: dict, rows: np.ndarray, target: np.ndarray) -> dict[str, flo
     )
 
 
-def fit(cache: Path, out: Path, seeds: list[int], epochs: int, minutes: float) -> None:
-    stored = [np.load(cache / "train8k" / f"scenes-train-{s}.npz") for s in seeds]
+def fit(cache: Path, out: Path, sets: list[str], minutes: float, rate_top: float, init: Path | None) -> None:
+    stored = [np.load(cache / "train8k" / f"scenes-{s}.npz") for s in sets]
     features = np.concatenate([s["features"] for s in stored])
     target = np.concatenate([s["targets"] for s in stored])
+    rng = np.random.default_rng(3)
+    begin = start_values(rng)
     mean = features[::50].astype(np.float32).mean(axis=0)
     scale = 1 / (features[::50].astype(np.float32).std(axis=0) + 0.05)
+    if init is not None:
+        with np.load(init) as old:
+            mean, scale = old["mean"], old["scale"]
+            begin = {k: old[k].astype(np.float32) for k in begin}
     with np.load(cache / "train8k" / "scenes-dev-1.npz") as d:
         dev_rows = ((d["features"].astype(np.float32) - mean) * scale).reshape(-1, CHUNK * FEATURES)
         dev_target = d["targets"]
     rows = ((features - mean.astype(np.float16)) * scale.astype(np.float16)).reshape(-1, CHUNK * FEATURES)
     del features
-    rng = np.random.default_rng(3)
-    values = {k: jnp.asarray(v) for k, v in start_values(rng).items()}
+    values = {k: jnp.asarray(v) for k, v in begin.items()}
     first = {k: jnp.zeros_like(v) for k, v in values.items()}
     second = {k: jnp.zeros_like(v) for k, v in values.items()}
     batch = 24
     per_epoch = len(rows) // (CROP * batch)
-    total = per_epoch * epochs
     key = jax.random.PRNGKey(5)
     at, began = 0, time.time()
-    for epoch in range(epochs):
+    for epoch in range(1000):
         running = 0.0
         for _ in range(per_epoch):
             at += 1
             starts = rng.integers(0, len(rows) - CROP, batch)
             r = np.stack([rows[s : s + CROP] for s in starts]).astype(np.float32)
             t = np.stack([target[s * CHUNK : (s + CROP) * CHUNK] for s in starts]).astype(np.int32)
-            progress = max(at / total, (time.time() - began) / 60 / minutes)
-            rate = 2e-3 * min(1, at / 200) * max(0.01, 0.5 * (1 + np.cos(np.pi * min(1, progress))))
+            progress = (time.time() - began) / 60 / minutes
+            if progress > 1:
+                break
+            rate = rate_top * min(1, at / 200) * max(0.01, 0.5 * (1 + np.cos(np.pi * min(1, progress))))
             values, first, second, value = step(
                 values, first, second, r, t, jax.random.fold_in(key, at), float(at), rate
             )
@@ -195,14 +237,21 @@ def main() -> None:
     m.add_argument("--seed", type=int, default=1)
     m.add_argument("--split", default="train")
     f.add_argument("--out", type=Path, required=True)
-    f.add_argument("--seeds", type=int, nargs="+", default=[1])
-    f.add_argument("--epochs", type=int, default=40)
+    f.add_argument("--sets", nargs="+", default=["train-1", "calls-1"])
+    f.add_argument("--rate", type=float, default=2e-3)
+    f.add_argument("--init", type=Path, help="go on from these weights")
+    c = sub.add_parser("calls")
+    c.add_argument("--cache", type=Path, required=True)
+    c.add_argument("--count", type=int, default=150)
+    c.add_argument("--seed", type=int, default=1)
     f.add_argument("--minutes", type=float, default=25)
     a = parser.parse_args()
     if a.command == "make":
         make(a.cache, a.split, a.hours, a.seed)
+    elif a.command == "calls":
+        make_calls(a.cache, a.count, a.seed)
     else:
-        fit(a.cache, a.out, a.seeds, a.epochs, a.minutes)
+        fit(a.cache, a.out, a.sets, a.minutes, a.rate, a.init)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,17 @@
 """What the listener says of calls made here."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import soxr
 from numpy.typing import NDArray
 
-from probes.audio.listen import listen
+from probes.audio.listen import listen, listen_blocks
 from probes.audio.samples import UnusableAudio
 from probes.audio.timeline import Kind, Label, Timeline
-
-RATE = 8000
-
-
-def tone(hz: tuple[float, ...], length_s: float, level: float = 0.1) -> NDArray[np.float32]:
-    t = np.arange(int(length_s * RATE)) / RATE
-    return (sum(np.sin(2 * np.pi * f * t) for f in hz) * level / len(hz)).astype(np.float32)
-
-
-def quiet(length_s: float) -> NDArray[np.float32]:
-    return np.zeros(int(length_s * RATE), np.float32)
-
-
-def rhythm(hz: tuple[float, ...], cadence: tuple[float, ...], times: int) -> NDArray[np.float32]:
-    return np.concatenate(
-        [tone(hz, d) if i % 2 == 0 else quiet(d) for _ in range(times) for i, d in enumerate(cadence)]
-    )
+from tests.audio.sounds import RATE, queue_call, quiet, rhythm, speech, tone
 
 
 @pytest.mark.parametrize(
@@ -82,3 +68,70 @@ def test_a_stored_timeline_reads_back() -> None:
     document = json.loads(json.dumps(timeline.to_json()))
     assert document["format"] == "holdproof.timeline"
     assert Timeline.from_json(document).to_json() == timeline.to_json()
+
+
+def test_a_call_through_a_queue() -> None:
+    sound, truth = queue_call()
+    timeline = listen(sound, RATE)
+    assert timeline.answered_s == pytest.approx(9.0, abs=0.05)
+    assert len(timeline.holds) == 1
+    hold = timeline.holds[0]
+    assert hold.start_s == pytest.approx(truth["hold_start_s"], abs=0.1)
+    assert hold.end_s == pytest.approx(truth["hold_end_s"], abs=0.1)
+    assert timeline.first_person_s == pytest.approx(truth["person_s"], abs=0.1)
+    assert len(timeline.messages) == 1
+    assert len(timeline.messages[0].occurrences) == 2
+
+
+def test_segments_cover_the_call_without_gaps() -> None:
+    timeline = listen(queue_call()[0], RATE)
+    assert timeline.segments[0].start_s == 0
+    assert timeline.segments[-1].end_s == pytest.approx(timeline.duration_s)
+    for a, b in pairwise(timeline.segments):
+        assert a.end_s == pytest.approx(b.start_s)
+
+
+@pytest.mark.parametrize("gain_db", [-12.0, 6.0])
+def test_a_change_of_level_moves_no_edge(gain_db: float) -> None:
+    sound, _ = queue_call()
+    plain, changed = listen(sound, RATE), listen(sound * np.float32(10 ** (gain_db / 20)), RATE)
+    assert [s.label for s in changed.segments] == [s.label for s in plain.segments]
+    for a, b in zip(plain.holds, changed.holds, strict=True):
+        assert b.start_s == pytest.approx(a.start_s, abs=0.06)
+        assert b.end_s == pytest.approx(a.end_s, abs=0.06)
+        assert a.loudness_lufs is not None
+        assert b.loudness_lufs == pytest.approx(a.loudness_lufs + gain_db, abs=0.05)
+
+
+@pytest.mark.parametrize("ahead_s", [3.0, 10.01])
+def test_silence_before_a_call_moves_it(ahead_s: float) -> None:
+    sound, _ = queue_call()
+    plain, moved = listen(sound, RATE), listen(np.concatenate([quiet(ahead_s), sound]), RATE)
+    assert [h.start_s for h in moved.holds] == pytest.approx([h.start_s + ahead_s for h in plain.holds], abs=0.06)
+    assert [t.start_s for t in moved.tones] == pytest.approx([t.start_s + ahead_s for t in plain.tones], abs=0.01)
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100, 48000])
+def test_the_sampling_rate_does_not_matter(rate_hz: int) -> None:
+    sound, _ = queue_call()
+    plain, other = listen(sound, RATE), listen(soxr.resample(sound, RATE, rate_hz), rate_hz)
+    assert [s.label for s in other.segments] == [s.label for s in plain.segments]
+    assert [h.end_s for h in other.holds] == pytest.approx([h.end_s for h in plain.holds], abs=0.06)
+
+
+def test_blocks_of_any_size_are_heard_alike() -> None:
+    sound, _ = queue_call()
+    cut = [sound[i : i + 3001] for i in range(0, len(sound), 3001)]
+    assert listen_blocks(cut, RATE).to_json() == listen(sound, RATE).to_json()
+
+
+def test_talk_over_needs_the_callers_channel() -> None:
+    sound, truth = queue_call()
+    ours = np.zeros_like(sound)
+    at = int((truth["person_s"] + 1) * RATE)
+    words = speech("Hello, can you hear me? I want to talk about my ticket please.", "en+m7")
+    ours[at : at + len(words)] = words
+    assert listen(sound, RATE).talk_over is None
+    spans = listen(sound, RATE, caller=ours).talk_over
+    assert spans
+    assert spans[0].start_s == pytest.approx(truth["person_s"] + 1, abs=0.3)
