@@ -1,6 +1,7 @@
 """Listening to one recording: samples in, timeline out."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,8 @@ class Listener:
 
     def prints(self, start_s: float, end_s: float) -> Floats:
         """Return the fingerprint of a stretch that was heard not long ago."""
-        chunk_s, wanted = CHUNK * FRAME_S, []
+        chunk_s = CHUNK * FRAME_S
+        wanted: list[NDArray[Any]] = []
         total = sum(len(k) for k in self._kept) // CHUNK  # chunks
         at = total
         for block in reversed(self._kept):

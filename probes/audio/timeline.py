@@ -47,6 +47,7 @@ class HoldMode(StrEnum):
     MUSIC = "music"
     MUSIC_AND_MESSAGES = "music_and_messages"
     MESSAGES = "messages"  # silence between them
+    SILENT = "silent"  # nothing at all; sound alone cannot tell it from dead air, so only what knows more says it
 
 
 class EndReason(StrEnum):
