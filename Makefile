@@ -19,8 +19,9 @@ lint: install-test
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: install-test
-	$(PY) -m bench
+bench:
+	@bash .ci/install bench
+	$(PY) -m bench.listen_bench
 
 install-run:
 	@bash .ci/install run
@@ -30,9 +31,13 @@ install-test:
 
 lock: ## Write the locked requirements anew from pyproject.toml
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra postgresql --group build pyproject.toml -o requirements/run.txt
+	    --extra postgresql --extra practice --group build pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra postgresql --group build --group dev pyproject.toml -c requirements/run.txt -o requirements/test.txt
+	    --extra postgresql --extra practice --group build --group dev pyproject.toml \
+	    -c requirements/run.txt -o requirements/test.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra postgresql --extra practice --group build --group dev --group bench pyproject.toml \
+	    -c requirements/test.txt -o requirements/bench.txt
 
 clean:
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache

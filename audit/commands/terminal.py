@@ -258,6 +258,16 @@ def listen_to(file: Path, channel: int | None, plot: Path | None) -> Heard:
     Raises:
         UserError: the file is no audio, or holds two channels and nobody said which is the vendor's.
     """
+    from probes.audio.samples import UnusableAudio
+    from probes.recording_file import UnreadableRecording
+
+    try:
+        return _listen_to(file, channel, plot)
+    except (UnreadableRecording, UnusableAudio) as exc:
+        raise UserError(str(exc), at=str(file)) from exc
+
+
+def _listen_to(file: Path, channel: int | None, plot: Path | None) -> Heard:
     from probes.audio.listen import listen
     from probes.audio.strip import strip
     from probes.recording_file import decode

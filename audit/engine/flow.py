@@ -17,9 +17,12 @@ from typing import Any
 import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
+from audit.ledger.store import reported
+
 APPLICATION = "holdproof"
 FLOW_VERSION = "flow-1"
 QUEUE = "ticks"
+WHAT = "the store of what waits"
 _LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _RETRIED = re.compile(r":r\d+$")
 
@@ -62,7 +65,7 @@ class Flow:
             "name": APPLICATION,
             "application_version": FLOW_VERSION,
             "executor_id": worker,
-            "log_level": "ERROR",
+            "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": 1.0,
         }
         if url.startswith("sqlite"):
@@ -70,10 +73,12 @@ class Flow:
             config["system_database_engine"] = _wal_engine(url)
         else:
             config["system_database_url"] = url
-        logging.getLogger("dbos").setLevel(logging.ERROR)
-        DBOS(config=config)
-        DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=at_once, polling_interval_sec=polling_s)
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)  # its troubles reach the user through `reported`
+        self._url = url
+        with reported(url, WHAT):
+            DBOS(config=config)
+            DBOS.launch()
+            DBOS.register_queue(QUEUE, worker_concurrency=at_once, polling_interval_sec=polling_s)
 
     def ensure(self, audit: str, waiting: Mapping[str, int]) -> list[str]:
         """See that every case of `waiting` (case → tick) has a tick that waits or runs; start the lost ones.
@@ -81,6 +86,10 @@ class Flow:
         Returns:
             The cases whose chain was lost, or had never begun.
         """
+        with reported(self._url, WHAT):
+            return self._ensure(audit, waiting)
+
+    def _ensure(self, audit: str, waiting: Mapping[str, int]) -> list[str]:
         prefix = f"{audit}:"
         live = {
             row.workflow_id.rsplit(":", 2 if _RETRIED.search(row.workflow_id) else 1)[0]

@@ -53,7 +53,7 @@ class Ledger:
         self._engine = _engine(url)
         self._readers = self._engine.execution_options(reading=True)
         try:
-            with _reported(url), self._engine.begin() as connection:
+            with reported(url), self._engine.begin() as connection:
                 migrate(connection, _without_password(url))
         except BaseException:
             self._engine.dispose()
@@ -87,7 +87,7 @@ class Ledger:
 
         `first` gives each event with the case it belongs to; its moment is the audit's start.
         """
-        with _reported(self.url), self._engine.begin() as connection:
+        with reported(self.url), self._engine.begin() as connection:
             try:
                 connection.execute(
                     insert(AUDITS).values(
@@ -135,7 +135,7 @@ class Ledger:
 
     def audits(self) -> list[AuditRow]:
         """Return all audits, the oldest first."""
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             rows = connection.execute(select(AUDITS).order_by(AUDITS.c.started_at_utc, AUDITS.c.audit)).all()
         return [_audit(row) for row in rows]
 
@@ -145,7 +145,7 @@ class Ledger:
         Raises:
             UserError: there is none of this id; the message lists those there are.
         """
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             row = connection.execute(select(AUDITS).where(AUDITS.c.audit == audit)).one_or_none()
         if row is None:
             known = ", ".join(row.audit for row in self.audits()) or "none yet: start one with `holdproof run PLAN`"
@@ -157,7 +157,7 @@ class Ledger:
         query = select(CASES).where(CASES.c.audit == audit).order_by(CASES.c.case_id)
         if state is not None:
             query = query.where(CASES.c.state == state)
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             return [_case(row) for row in connection.execute(query)]
 
     def case(self, audit: str, case: str) -> CaseRow:
@@ -166,7 +166,7 @@ class Ledger:
         Raises:
             UserError: there is none of this id.
         """
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             row = connection.execute(select(CASES).where(CASES.c.audit == audit, CASES.c.case_id == case)).one_or_none()
         if row is None:
             raise UserError(f'unknown case "{case}"', at=f"audit {audit}", fix=f"see `holdproof cases {audit}`")
@@ -183,14 +183,14 @@ class Ledger:
         query = select(EVENTS.c.record, EVENTS.c.sha256).where(EVENTS.c.audit == audit, EVENTS.c.seq > after_seq)
         if case is not None:
             query = query.where(EVENTS.c.case_id == case)
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             for record, sha256 in connection.execution_options(yield_per=2000).execute(query.order_by(EVENTS.c.seq)):
                 yield open_record(record, sha256)
 
     def journal(self, audit: str) -> Iterator[str]:
         """Yield the records as stored, one line each, for a pack (`audit.journal` says how they hang together)."""
         query = select(EVENTS.c.record).where(EVENTS.c.audit == audit).order_by(EVENTS.c.seq)
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             for (record,) in connection.execution_options(yield_per=2000).execute(query):
                 yield record
 
@@ -203,7 +203,7 @@ class Ledger:
         Raises:
             Unavailable: the store cannot be written (disk full, locked for long, server gone).
         """
-        with _reported(self.url), self._engine.begin() as connection:
+        with reported(self.url), self._engine.begin() as connection:
             head = connection.execute(
                 select(AUDITS.c.head_seq, AUDITS.c.head_sha256, AUDITS.c.clock_factor)
                 .where(AUDITS.c.audit == audit)
@@ -219,26 +219,26 @@ class Ledger:
         query = select(EFFECTS).where(EFFECTS.c.audit == audit).order_by(EFFECTS.c.reserved_at_utc, EFFECTS.c.key)
         if state is not None:
             query = query.where(EFFECTS.c.state == state.value)
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             return [_effect(row) for row in connection.execute(query)]
 
     def usage(self, audit: str, vendor: str, day_start_utc: datetime) -> Usage:
         """Return what an audit has used so far, of its calls to `vendor` those since the vendor's day began."""
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             return _usage(connection, audit, vendor, day_start_utc)
 
     # --- the kill switch ---
 
     def set_stopped(self, reason: str | None) -> None:
         """Throw the kill switch with a reason, or release it with None."""
-        with _reported(self.url), self._engine.begin() as connection:
+        with reported(self.url), self._engine.begin() as connection:
             connection.execute(SWITCHES.delete().where(SWITCHES.c.name == STOP))
             if reason is not None:
                 connection.execute(insert(SWITCHES).values(name=STOP, value=reason))
 
     def stopped(self) -> str | None:
         """Return why everything is stopped, or None."""
-        with _reported(self.url), self._readers.connect() as connection:
+        with reported(self.url), self._readers.connect() as connection:
             return _stopped(connection)
 
 
@@ -414,7 +414,7 @@ def _engine(url: str) -> Engine:
 
 
 @contextmanager
-def _reported(url: str) -> Iterator[None]:
+def reported(url: str, what: str = "the ledger") -> Iterator[None]:
     """Turn a store that fails into an error that says what to do; bugs (bad SQL, integrity) stay what they are."""
     try:
         yield
@@ -422,14 +422,14 @@ def _reported(url: str) -> Iterator[None]:
         reason = str(exc.orig or exc).strip().splitlines()[0]
         fix = "free space on this disk" if "full" in reason or "I/O" in reason else "see that it is there and writable"
         raise Unavailable(
-            f"the ledger cannot be used: {reason}",
+            f"{what} cannot be used: {reason}",
             at=_without_password(url),
             fix=f"{fix}, then run again: the audit resumes where it was",
         ) from exc
     except DBAPIError as exc:
         if "malformed" in str(exc) or "not a database" in str(exc):
             raise Unavailable(
-                "the ledger is damaged", at=_without_password(url), fix="restore it from a backup (`holdproof backup`)"
+                f"{what} is damaged", at=_without_password(url), fix="restore it from a backup (`holdproof backup`)"
             ) from exc
         raise
 

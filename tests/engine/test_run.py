@@ -65,8 +65,11 @@ def write_plan(folder: Path, url: str, **changes: object) -> Path:
     return path
 
 
-def start(plan: Path, home: Path) -> subprocess.Popen[str]:
+def start(plan: Path, home: Path, most_bytes: int | None = None) -> subprocess.Popen[str]:
+    """Start a run; with `most_bytes` no file can grow beyond that, as on a full disk."""
     command = [sys.executable, "-m", "tests.engine.runner", str(plan), str(home)]
+    if most_bytes is not None:
+        command = ["prlimit", f"--fsize={most_bytes}", *command]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
@@ -154,4 +157,23 @@ def test_a_vendor_that_fails_is_tried_again_and_charged_with_it(tmp_path: Path, 
     ended = [event.what for event in ledger.events("desk-1") if isinstance(event.what, ContactEnded)]
     assert [what.failure.side.value for what in ended if what.failure] == ["vendor"] * 3
     assert outcomes(ledger) == [CaseOutcome.AUDIT_ENDED]
+    ledger.close()
+
+
+def test_a_full_disk_is_said_and_what_was_recorded_stays(tmp_path: Path, desk: tuple[str, Path]) -> None:
+    plan, home = write_plan(tmp_path, desk[0], n=20), tmp_path / "home"
+    code, errors = finish(start(plan, home, most_bytes=500_000))
+    assert code == 3
+    assert errors.startswith("error: ")
+    assert "Traceback" not in errors
+    before = Ledger.in_folder(home)
+    kept = before.audit("desk-1").head_seq
+    assert journal.faults(before.journal("desk-1")) == []
+    before.close()
+    assert finish(start(plan, home)) == (0, "")
+    ledger = Ledger.in_folder(home)
+    assert journal.faults(ledger.journal("desk-1")) == []
+    assert ledger.audit("desk-1").head_seq > kept
+    references = [ticket["reference"] for ticket in json.loads(desk[1].read_text())]
+    assert len(references) == len(set(references)) == 20
     ledger.close()
