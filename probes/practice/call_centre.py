@@ -270,8 +270,13 @@ class CallCentre:
         """Hear the caller out: wait for words, then for a pause after them. Return all that was said."""
         said: list[str] = []
         until_s = self._line.now_s + wait_s
-        while (heard := (yield Wait(until_s, listen=True))) is not None:
-            if isinstance(heard, Words):
+        while True:
+            heard = yield Wait(until_s, listen=True)
+            if heard is None:
+                if (speaking_s := self._line.speaks_until_s(End.CALLER)) <= self._line.now_s:
+                    break
+                until_s = speaking_s + gap_s  # nobody interrupts a customer in mid sentence
+            elif isinstance(heard, Words):
                 said.append(heard.text)
                 self._line.note("caller_heard", text=heard.text)
                 until_s = self._line.now_s + gap_s

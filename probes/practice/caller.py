@@ -160,7 +160,7 @@ class TwimlPlayer:
         while True:
             heard, first = first, None
             if heard is None and (heard := (yield Wait(deadline_s, listen=True))) is None:
-                if gather.speech and (until_s := self._vendor_speaks_until()) > line.now_s:
+                if gather.speech and (until_s := line.speaks_until_s(End.VENDOR)) > line.now_s:
                     deadline_s = until_s + 0.01
                     continue
                 break
@@ -181,12 +181,6 @@ class TwimlPlayer:
             Fetch(self._address(gather.action), gather.method, {**({"Digits": digits} if digits else {}), **said})
         )
         return True
-
-    def _vendor_speaks_until(self) -> float:
-        """Return when what the far end says now will be over."""
-        now_s = self._line.now_s
-        speech = (p.end_s for p in self._line.played if p.end is End.VENDOR and isinstance(p.sound, Spoken))
-        return max((end_s for end_s in speech if end_s > now_s), default=now_s)
 
     def _record(self, verb: RecordVerb) -> Generator[Wait, Heard | None, bool]:
         line = self._line

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from probes.practice.sounds import Sound
+from probes.practice.sounds import Clip, Sound, Spoken
 
 
 class End(StrEnum):
@@ -144,6 +144,11 @@ class Line:
         """Forget what `end` was sent while it did not listen."""
         if end in self._sides:
             self._sides[end].inbox.clear()
+
+    def speaks_until_s(self, end: End) -> float:
+        """Return when what `end` is saying now will be over; now, where it says nothing."""
+        speech = (p.end_s for p in self.played if p.end is end and isinstance(p.sound, Spoken | Clip))
+        return max((end_s for end_s in speech if end_s > self.now_s), default=self.now_s)
 
     def note(self, kind: str, **facts: Any) -> None:
         """Record what really happened now."""

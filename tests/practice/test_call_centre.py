@@ -172,6 +172,15 @@ def test_an_agent_hears_what_is_said_and_acts_on_it(tmp_path: Path) -> None:
     assert told(rude, "hold_ended")[0][2]["lasted_s"] == pytest.approx(30.0)
 
 
+def test_a_caller_who_speaks_is_heard_out(tmp_path: Path) -> None:
+    line = played(
+        phone(tmp_path, HOLD), (9.0, "x" * 60 + " hold")
+    )  # from 9.0 s to 15.5 s; the agent's wait ends before
+    assert line.hung_up_why == "polite"
+    asked = next(t for t, _, facts in told(line, "said") if facts["text"] == "May I put you on hold?")
+    assert asked == pytest.approx(17.5, abs=0.1)
+
+
 def test_a_caller_can_hang_up_in_the_middle(tmp_path: Path) -> None:
     line = played(phone(tmp_path, HOLD), (25.0, "hang up"))
     assert (line.hung_up_by, line.now_s) == (End.CALLER, 25.0)

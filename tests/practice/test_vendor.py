@@ -50,6 +50,38 @@ def test_a_character_that_is_not_there_is_named_with_those_that_are(tmp_path: Pa
     assert "everyday" in caught.value.fix
 
 
+def test_the_runaround_is_three_calls_that_lead_nowhere(start: Start, tmp_path: Path) -> None:
+    vendor = start(factor=3000.0, character="runaround")
+    vendor.write_plan(tmp_path / "plan.yaml")
+    read_plan(tmp_path / "plan.yaml")
+    client = client_of(vendor)
+    for wait_s, text, listen_s in ((38, "It does not work.", 1440), (37, "No hold please.", 300), (38, "Again!", 300)):
+        twiml = (
+            f'<Response><Pause length="8"/><Play digits="40718263"/><Pause length="{wait_s}"/><Say>{text}</Say>'
+            f'<Pause length="{listen_s}"/></Response>'
+        )
+        ended(client, place(client, vendor, "runaround", twiml).sid)
+    why = [(fact["by"], fact["why"]) for fact in vendor.truth.read("hung_up")]
+    assert why == [
+        ("caller", "end of document"),
+        ("vendor", "the line went dead"),
+        ("vendor", "the agent said goodbye"),
+    ]
+    assert len(list(vendor.truth.read("identified"))) == 3
+    [hold] = [fact for fact in vendor.truth.read("hold_started") if fact["hold"] == "hold"]
+    over = next(vendor.truth.read("hung_up"))
+    assert hold["asked"] is False
+    assert over["t_s"] - hold["t_s"] > 20 * 60
+
+
+def test_a_character_without_a_telephone_or_a_portal_has_what_it_has(start: Start, tmp_path: Path) -> None:
+    assert start(character="busy").addresses.portal is None
+    mute = start(character="unanswered")
+    assert (mute.addresses.phone, mute.addresses.portal is None) == (None, False)
+    with pytest.raises(UserError, match="has no plan"):
+        mute.write_plan(tmp_path / "plan.yaml")
+
+
 def test_settings_lead_the_product_here(start: Start) -> None:
     vendor = start()
     settings = vendor.settings()
