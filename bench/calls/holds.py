@@ -16,6 +16,7 @@ class Message:
     """Something said in a hold: parts that are each a recording of their own, in the order in which they are said."""
 
     parts: tuple[tuple[str, Sound], ...]
+    bed: Sound | None = None  # music of its own under its words
 
     def sound(self) -> Sound:
         """Return the parts with short breaths between them."""
@@ -59,6 +60,8 @@ def play(tape: Tape, plan: Plan, rng: np.random.Generator) -> int:
     spoken: list[Mark] = []
     heard: Counter[str] = Counter()
     position, number = 0, 0
+    beds: list[tuple[int, int]] = []
+    ducks = plan.mode == "duck" and plan.music is not None
     next_message = samples(plan.lead_s) if plan.every_s and plan.messages else count
     while position < count:
         until = min(next_message, count)
@@ -74,14 +77,17 @@ def play(tape: Tape, plan: Plan, rng: np.random.Generator) -> int:
         if count - position < len(said):  # no message is cut off by the end of its hold
             next_message = count
             continue
-        spoken += _spoken(message, start + position, heard, plan.mode == "duck" and plan.music is not None)
+        spoken += _spoken(message, start + position, heard, ducks or message.bed is not None)
         under = _under(plan, stream, len(said))
         out[position : position + len(said)] = said + under
+        if message.bed is not None:
+            out[position : position + len(said)] += looped(message.bed, len(said))
+            beds.append((position, position + len(said)))
         position += len(said)
         number += 1
         next_message = position + samples(plan.every_s)
     tape.add(out)
-    _mark(tape, plan, start, out, spoken)
+    _mark(tape, plan, start, out, spoken, beds)
     tape.holds.append(_truth(plan, start, tape.length, stream, number))
     return stream.position
 
@@ -137,13 +143,15 @@ def _spoken(message: Message, at: int, heard: Counter[str], over_music: bool) ->
     return marks
 
 
-def _mark(tape: Tape, plan: Plan, start: int, out: Sound, spoken: list[Mark]) -> None:
+def _mark(tape: Tape, plan: Plan, start: int, out: Sound, spoken: list[Mark], beds: list[tuple[int, int]]) -> None:
     if plan.music is None:
         tape.paint(Mark(start, tape.length, "silence", "silence"))
     else:
         tape.paint(Mark(start, tape.length, "music", "hold_music", plan.music.name))
         for a, b in silent_stretches(out):
             tape.paint(Mark(start + a, start + b, "silence", "silence"))
+    for a, b in beds:
+        tape.paint(Mark(start + a, start + b, "music", "hold_music", "advert"))
     for mark in spoken:
         tape.paint(mark)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.calls.packages import Split
 from bench.calls.sounds import Sound
 
-PREPARED = "prepared-1"  # raise when what is prepared changes: the samples of every call follow from it
+PREPARED = "prepared-2"  # raise when what is prepared changes: the samples of every call follow from it
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,17 +161,24 @@ class _Builder:
                 rng = np.random.default_rng([seed, place, number])
                 sound = compose.piece(style, float(rng.uniform(25, 150)), rng)
                 self.track(f"{style.name} {number}", "composed", "composed", sound)
-        lines = [self._song_lines(s) for s in self.speakers if any(c.kind == "song" for c in s.clips)]
-        for number in range(12):
+        singers = [s for s in self.speakers if any(c.kind == "song" for c in s.clips)]
+        recorded = [s for s in self.speakers if s.source != "voices" and s.roles == ("person",)]
+        for number in range(20):
             rng = np.random.default_rng([seed, 99, number])
             style = styles[int(rng.integers(len(styles)))]
-            spoken = lines[int(rng.integers(len(lines)))]
-            sound = sing.song(spoken, style, float(rng.uniform(50, 150)), rng, int(rng.choice([1, 1, 2, 3])))
+            cast = recorded if recorded and number >= 12 else singers
+            if not cast:
+                continue
+            lines = self._song_lines(cast[int(rng.integers(len(cast)))])
+            sound = sing.song(lines, style, float(rng.uniform(50, 150)), rng, int(rng.choice([1, 1, 2, 3])))
             self.track(f"song {number}", "sung", "composed", sound)
 
     def _song_lines(self, speaker: pool.Speaker) -> list[Sound]:
+        """Return what a voice sings: its verses, or the longest things that it was recorded saying."""
         here = pool.Pool(self.split, (), (), self.cache / pool.PREPARED)
-        return [here.clip(speaker, c) for c in speaker.clips if c.kind == "song"]
+        verses = [c for c in speaker.clips if c.kind == "song"]
+        longest = sorted(speaker.clips, key=lambda c: c.start - c.end)[:6]
+        return [here.clip(speaker, c)[: 5 * RATE_HZ] for c in verses or longest]
 
 
 def _fullest(folders: Iterable[Path]) -> Path:

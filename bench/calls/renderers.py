@@ -112,7 +112,7 @@ def queen_speech(archive: Path) -> Iterator[tuple[str, Sound]]:
     for entry in range(count):
         name, _, offset, size = struct.unpack_from(">12sBII", data, 15 + 21 * entry)
         title = name.rstrip(b"\0").decode("ascii")
-        if title.endswith(".SB") and size > 4000:
+        if title.endswith(".SB") and "SSS" not in title and size > 4000:  # SSS: effects, not words
             sound, rate_hz = soundfile.read(io.BytesIO(data[offset : offset + size]), dtype="float32", always_2d=True)
             yield title.removesuffix(".SB"), resampled(sound.mean(axis=1), rate_hz)
 

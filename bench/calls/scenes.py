@@ -234,8 +234,11 @@ class Stage:
             self.tape.vendor.append((start, levelled(np.asarray(room, np.float32), self.between(-62, -48))))
         if bed is not None and count:
             self.tape.vendor.append((start, looped(bed, count)))
-            for mark in [m for m in self.tape.marks if m.start >= start and m.kind == "silence"]:
-                self.tape.paint(Mark(mark.start, mark.end, "music", "background_music"))
+            for mark in [m for m in self.tape.marks if m.start >= start]:
+                if mark.kind == "silence":
+                    self.tape.paint(Mark(mark.start, mark.end, "music", "background_music"))
+                else:
+                    self.tape.paint(replace(mark, over_music=True))
 
     def ends(self, by: str = "vendor_hangs_up") -> None:
         """Somebody hangs up, and what the exchange plays then."""
@@ -378,10 +381,10 @@ def adverts(stage: Stage) -> None:
     messages = []
     for _ in range(int(stage.rng.integers(2, 5))):
         name, sound = stage.prompt("advert", "hold", seconds=stage.between(4, 14))
+        bed = None
         if stage.chance(0.5):
-            jingle = stage.music(loop=False, seconds=len(sound) / RATE_HZ + 1, db=-16).sound
-            sound = sound + looped(jingle, len(sound))
-        messages.append(Message(((name, sound),)))
+            bed = stage.music(loop=False, seconds=len(sound) / RATE_HZ + 1, db=stage.between(-20, -12)).sound
+        messages.append(Message(((name, sound),), bed))
     stage.hold(
         150, 480, str(stage.rng.choice(["duck", "pause", "mute"])), messages=messages, every_s=stage.between(8, 40)
     )

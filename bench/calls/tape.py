@@ -122,17 +122,19 @@ class Tape:
 
     def timeline(self) -> list[Mark]:
         """Return the marks in order, without gaps, equal neighbours joined and short pauses in speech bridged."""
-        ordered = sorted(self.marks, key=lambda m: m.start)
-        bridged: list[Mark] = []
-        for index, mark in enumerate(ordered):
-            before = bridged[-1] if bridged else None
-            after = ordered[index + 1] if index + 1 < len(ordered) else None
-            short = mark.end - mark.start < SHORT_PAUSE_S * RATE_HZ
-            within = before and after and before.kind == after.kind == "speech" and before.label == after.label
-            if before and within and short and mark.kind in ("silence", "music"):
-                bridged[-1] = replace(before, end=mark.end)
-                continue
+        joined: list[Mark] = []
+        for mark in sorted(self.marks, key=lambda m: m.start):
+            before = joined[-1] if joined else None
             if before and mark.kind != "tone" and replace(before, start=0, end=0) == replace(mark, start=0, end=0):
+                joined[-1] = replace(before, end=mark.end)
+            else:
+                joined.append(mark)
+        bridged: list[Mark] = []
+        for mark, after in zip(joined, [*joined[1:], None], strict=True):
+            before = bridged[-1] if bridged else None
+            is_pause = mark.kind in ("silence", "music") and mark.end - mark.start < SHORT_PAUSE_S * RATE_HZ
+            within = before and after and before.kind == after.kind == "speech" and before.label == after.label
+            if before and within and is_pause:
                 bridged[-1] = replace(before, end=mark.end)
             else:
                 bridged.append(mark)

@@ -9,10 +9,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from bench.calls import make
+from bench.calls import make, synthetic
 from bench.calls.pool import Pool
 from bench.calls.scenes import SCENES
 from bench.calls.sounds import RATE_HZ
+from bench.calls.tape import Tape
 
 NAMES = sorted({scene.__name__ for scene in SCENES})
 LABELS = {
@@ -140,3 +141,15 @@ def test_folder_holds_both_channels_and_the_label(pool: Pool, tmp_path: Path) ->
     first_s, last_s = label["caller_speech"][0]
     assert np.abs(caller[round(first_s * 8000) : round(last_s * 8000)]).max() > 0.05
     assert np.abs(caller[: round(first_s * 8000) - 400]).max() < 0.01
+
+
+def test_only_long_pauses_between_words_are_silence() -> None:
+    word = synthetic.talk(1.0, 120, 1.0, np.random.default_rng(9))
+    tape = Tape()
+    for pause_s in (0.2, 1.0):
+        tape.speech(word, "agent", f"before {pause_s}")
+        tape.silence(pause_s / 2)
+        tape.silence(pause_s / 2)
+    tape.speech(word, "agent", "last")
+    pauses = [m.end - m.start for m in tape.timeline() if m.kind == "silence"]
+    assert [p / RATE_HZ for p in pauses] == [pytest.approx(1.0, abs=0.1)]
