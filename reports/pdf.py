@@ -107,6 +107,8 @@ def finish(data: bytes, *, title: str, made_utc: datetime) -> bytes:
         for page in pdf.pages:
             _mark_furniture(pdf, page)
             _name_links(page)
+        if Name.StructTreeRoot in pdf.Root:
+            _wrap_list_bodies(pdf, pdf.Root.StructTreeRoot)
         stamp = String(f"D:{moment:%Y%m%d%H%M%S}+00'00'")
         pdf.trailer.Info = pdf.make_indirect(
             Dictionary(Title=String(title), Creator=String("Holdproof"), CreationDate=stamp, ModDate=stamp)
@@ -171,6 +173,29 @@ def _mark_furniture(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
 def _wrap(out: list[Any], start: int) -> None:
     out.insert(start, pikepdf.ContentStreamInstruction([Name.Artifact], Operator("BMC")))
     out.append(pikepdf.ContentStreamInstruction([], Operator("EMC")))
+
+
+def _wrap_list_bodies(pdf: pikepdf.Pdf, root: pikepdf.Object) -> None:
+    """Give list items the body element that readers expect; Chromium leaves it out where an item has no marker."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if node.is_indirect:
+            if node.objgen in seen:
+                continue
+            seen.add(node.objgen)
+        kids = node.get(Name.K)
+        children = list(kids) if isinstance(kids, Array) else [kids] if isinstance(kids, Dictionary) else []
+        elements = [child for child in children if isinstance(child, Dictionary) and Name.S in child]
+        waiting += elements
+        if node.get(Name.S) != Name.LI or not elements or len(elements) != len(children):
+            continue
+        if any(child.S in (Name.LBody, Name.Lbl) for child in elements):
+            continue
+        body = pdf.make_indirect(Dictionary(Type=Name.StructElem, S=Name.LBody, P=node, K=Array(elements)))
+        for child in elements:
+            child.P = body
+        node.K = Array([body])
 
 
 def _name_links(page: pikepdf.Page) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -105,10 +106,13 @@ def estimate(measure: Measure) -> str:
     return value(measure.estimate, measure.unit) if measure.estimate is not None else "not rated"
 
 
-def observed_alone(measure: Measure) -> str:
-    """Return the value of a measure's only observation; a lower bound is called so."""
-    seen = measure.observed[0]
-    return f"{'at least ' if seen.censored else ''}{value(seen.value, measure.unit)}"
+def observed_span(measure: Measure) -> str:
+    """Return from what to what a measure was observed, where it has no estimate; lower bounds are called so."""
+    least = min(measure.observed, key=lambda seen: seen.value)
+    most = max(measure.observed, key=lambda seen: (seen.value, seen.censored))
+    low, high = value(least.value, measure.unit), value(most.value, measure.unit)
+    high = f"at least {high}" if most.censored else high
+    return high if low == value(most.value, measure.unit) else f"{low} to {high}"
 
 
 def estimate_interval(measure: Measure) -> str:
@@ -239,6 +243,29 @@ def accounting(row: Accounting) -> str:
     if row.cases_censored:
         beside.append(f"{_many(row.cases_censored, 'case')} still open when the audit ended")
     return f"{text}; {', '.join(beside)}" if beside else text
+
+
+_COUNTS = (
+    ("cases planned", "cases_planned"),
+    ("cases made", "cases"),
+    ("cases closed", "cases_closed"),
+    ("cases still open when the audit ended", "cases_censored"),
+    ("cases that failed on our side", "cases_ours"),
+    ("contacts", "contacts"),
+    ("contacts that failed on our side", "contacts_ours"),
+    ("contacts not run", "contacts_not_run"),
+    ("acts refused by our own limits", "refused"),
+    ("retries", "retries"),
+    ("calls", "calls"),
+)
+
+
+def accounting_rows(rows: Sequence[Accounting]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what was counted, line by line, with one figure for each vendor."""
+    lines = [(name, tuple(count(getattr(row, field)) for row in rows)) for name, field in _COUNTS]
+    lines.append(("minutes on the telephone", tuple(number(row.call_minutes) for row in rows)))
+    paid = tuple("none" if row.cost_minor is None else money(row.cost_minor, row.currency) for row in rows)
+    return (*lines, ("paid to carriers", paid))
 
 
 def _many(number_of: int, noun: str) -> str:

@@ -91,7 +91,7 @@ def _row(measure: Measure, names: dict[str, str], spoken_of: frozenset[str]) -> 
         said = words.estimate(measure) if measure.estimate is not None else f"n = {measure.n}: no estimate"
     below = ""
     if measure.estimate is None and measure.n == 1 and dots:
-        said, below = words.observed_alone(measure), "one observation"
+        said, below = words.observed_span(measure), "one observation"
     if measure.low is not None and measure.high is not None:
         below = words.interval(measure.low, measure.high, measure.unit)
     return Row(label, dots, measure.estimate, measure.low, measure.high, said, below, measure.vendor in spoken_of)

@@ -187,6 +187,7 @@ class ExecutiveReport:
     stories: tuple[StorySection, ...]
     stories_left_out: int
     accounting: tuple[tuple[Accounting, str], ...]
+    counts: tuple[tuple[str, tuple[str, ...]], ...]
     evidence: tuple[EvidenceRow, ...]
     evidence_left_out: int
     evidence_zone: str
@@ -243,6 +244,7 @@ def build(
         stories=sections,
         stories_left_out=len(analysis.stories) - len(stories),
         accounting=tuple((row, words.accounting(row)) for row in analysis.accounting),
+        counts=words.accounting_rows(analysis.accounting) if len(analysis.accounting) <= MOST_CHARTED else (),
         evidence=tuple(rows[:MOST_EVIDENCE]),
         evidence_left_out=len(analysis.evidence) - len({row.evidence.number for row in rows[:MOST_EVIDENCE]}),
         evidence_zone=zone.key,
@@ -293,10 +295,9 @@ def _headline_number(headline: Headline) -> Number:
 
 
 def _measure_number(measure: Measure) -> Number:
-    if measure.estimate is None and measure.n == 1:
-        value = words.observed_alone(measure)
-        alone = "one observation, so no interval"
-        return Number(value, measure.name, alone, alone, words.counted(measure))
+    if measure.estimate is None and measure.n:
+        why = measure.why_not or "too few for an interval"
+        return Number(words.observed_span(measure), measure.name, why, why, words.counted(measure))
     interval = found = words.estimate_interval(measure)
     if measure.low is not None and measure.high is not None:
         found = words.interval(measure.low, measure.high, measure.unit)
@@ -438,7 +439,7 @@ def _evidence_rows(items: Sequence[Evidence], files: Mapping[str, str]) -> list[
     rows = []
     for item in items:
         if not item.artifacts:
-            rows.append(EvidenceRow(item, "journal entry, no file", None, "", "", True))
+            rows.append(EvidenceRow(item, "journal entry, no file", None, "–", "–", True))
         for place, artifact in enumerate(item.artifacts):
             path = files.get(artifact.sha256)
             size = words.size(artifact.size_bytes)

@@ -260,11 +260,11 @@ class Figure:
         """Return the drawing as an inline SVG element."""
         width, height = _number(self.width), _number(self.height)
         title, description = escape(words.plain(self.title)), escape(words.plain(self.description))
-        # The label repeats title and description because a PDF takes its alternative text from there; ids would have
-        # to differ between two copies of one figure on a page.
+        # The label repeats the description, because a PDF takes its alternative text from there; pointing at it by id
+        # would need ids that differ between two copies of one figure on a page.
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'role="img" aria-label="{title}. {description}">'
+            f'role="img" aria-label="{description}">'
             f"<title>{title}</title><desc>{description}</desc>{''.join(self._marks)}</svg>"
         )
 
