@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audit.analysis import phrases
-from audit.analysis.agreement import Metric, alpha_interval, krippendorff_alpha
+from audit.analysis.agreement import SMALLEST_UNITS, Metric, alpha_interval, krippendorff_alpha
 from audit.analysis.facts import Case
 from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import AgreementResult
@@ -120,7 +120,9 @@ def _result(
     if alpha is None:
         sentence = f"{about}: no alpha, {why}{aside}."
     else:
-        ends = f", 95 % interval {interval.low:.2f} to {interval.high:.2f}" if interval else ", too few for an interval"
+        ends = f", no interval below {SMALLEST_UNITS}" if alpha < 1 else ", nobody differs"
+        if interval is not None:
+            ends = f", 95 % interval {interval.low:.2f} to {interval.high:.2f}"
         judged = phrases.count(len(units), "question" if between == "repeats" else "contact")
         sentence = f"{about}: Krippendorff's alpha {alpha:.2f}{ends}; {judged}{aside}."
     return AgreementResult(

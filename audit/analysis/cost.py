@@ -20,7 +20,7 @@ from audit.analysis.measures.persons import explained_again
 from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import CostPart, CostRecord, Finding, PromiseOutcome, PromiseRecord, Verdict
 from audit.analysis.state import LOST
-from audit.analysis.statistics import SMALLEST_N
+from audit.analysis.statistics import SMALLEST_N_OF_MEAN, mean_interval
 from audit.calendar import BusinessCalendar
 from audit.plan.model import CostInputs, PromisedWhat, Vendor
 from probes.errors import Side
@@ -28,7 +28,6 @@ from probes.events import Action, CallEnded
 
 WORKING_HOURS = "Mon-Fri 09:00-17:00"
 _BLOCKING = {PromisedWhat.FIRST_HUMAN_RESPONSE, PromisedWhat.UPDATE, PromisedWhat.RESOLUTION}
-_BOOTSTRAPS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +111,7 @@ def cost_record(
 ) -> CostRecord:
     """Sum the cases of a vendor up: the mean per case with its interval, per year, and what better service would save.
 
-    The interval is the percentile bootstrap of the mean over cases (2,000 samples), from 6 cases; with skewed costs and
-    few cases it covers somewhat less than its 95 %.
+    The interval is the bootstrap-t one of the mean over cases, from 30 cases.
     """
     currency = inputs.hour.currency
     said = [f"an hour costs {phrases.money(inputs.hour.amount, currency)}"]
@@ -134,11 +132,11 @@ def cost_record(
     if n:
         totals = np.array([c.total for c in costs])
         mean = float(totals.mean())
-        if n >= SMALLEST_N:
-            means = rng.choice(totals, size=(_BOOTSTRAPS, n)).mean(axis=1)
-            low, high = (float(q) for q in np.quantile(means, (0.025, 0.975)))
+        interval = mean_interval(totals, rng)
+        if interval is not None:
+            low, high = max(0.0, interval.low), interval.high
         else:
-            why = f"an interval needs {SMALLEST_N} cases, and there are {n}"
+            why = f"an interval on a mean needs {SMALLEST_N_OF_MEAN} cases, and there are {n}"
     per_year = inputs.contacts_per_year
     avoidable = sum(c.repeated + c.blocked for c in costs) / n if n else None
     return CostRecord(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from audit.analysis import phrases
 from audit.analysis.measures.spec import MeasureSpec
 from audit.analysis.model import Measure, MeasureKind, Observed, Survival
-from audit.analysis.statistics import SMALLEST_N, Interval, median_interval, wilson
+from audit.analysis.statistics import SMALLEST_N, median_interval, wilson
 from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
 
 _WILSON = "share, Wilson 95 % interval"
@@ -48,14 +48,10 @@ def summarise(
             survival = _survival(observed)
         if n < SMALLEST_N:
             why = f"a 95 % interval on a median needs {SMALLEST_N} {_plural(spec.per)}, and there are {n}"
-        elif n_censored:
-            estimate, low, high = _censored_median(observed)
+        else:
+            estimate, low, high = median_with_bounds(observed)
             if estimate is None:
                 why = "fewer than half of the waits ended while we watched"
-        else:
-            whole = _complete_median(observed)
-            assert whole is not None
-            estimate, low, high = whole.estimate, whole.low, whole.high
     measure = Measure(
         id=spec.id,
         name=spec.name,
@@ -87,24 +83,29 @@ def bounds(observed: Sequence[Observed]) -> tuple[Floats, Floats, Floats]:
     return early, (early + late) / 2, late
 
 
-def _complete_median(observed: Sequence[Observed]) -> Interval | None:
-    early, middle, late = bounds(observed)
-    at_middle = median_interval(middle)
-    if at_middle is None:
-        return None
-    if np.array_equal(early, late):
-        return at_middle
-    lowest, highest = median_interval(early), median_interval(late)
-    assert lowest is not None
-    assert highest is not None
-    return Interval(at_middle.estimate, lowest.low, highest.high)
+def median_with_bounds(observed: Sequence[Observed]) -> tuple[float | None, float | None, float | None]:
+    """Return the median with its 95 % interval, censored and between-looks values taken as what they are.
 
+    Args:
+        observed: any number, with or without censored values.
 
-def _censored_median(observed: Sequence[Observed]) -> tuple[float | None, float | None, float | None]:
+    Returns:
+        Estimate, low and high; all None below n = 6. An end that the curve does not reach is None.
+    """
+    if len(observed) < SMALLEST_N:
+        return None, None, None
     early, middle, late = bounds(observed)
     ended = np.array([not o.censored for o in observed])
+    exact = np.array_equal(early, late)
+    if ended.all():
+        at_middle = median_interval(middle)
+        lowest, highest = (at_middle, at_middle) if exact else (median_interval(early), median_interval(late))
+        assert at_middle is not None
+        assert lowest is not None
+        assert highest is not None
+        return at_middle.estimate, lowest.low, highest.high
     estimate, low, high = median_of(kaplan_meier(middle, ended))
-    if not np.array_equal(early, late):
+    if not exact:
         low = median_of(kaplan_meier(early, ended))[1]
         high = median_of(kaplan_meier(late, ended))[2]
     if low is None and estimate is None:  # too few ended; the bounds alone still say that the median is not shorter
@@ -123,7 +124,7 @@ def _survival(observed: Sequence[Observed]) -> Survival:
     if horizon <= 0:
         return Survival(curve=(), horizon=0.0, rmst=0.0, rmst_low=None, rmst_high=None, median_at_least=at_least)
     mean = restricted_mean(curve, horizon)
-    enough = len(observed) >= SMALLEST_N and ended.any()
+    enough = len(observed) >= 2 * SMALLEST_N and ended.any()  # the normal interval leans on more than a median's does
     return Survival(
         curve=curve.points(),
         horizon=horizon,
