@@ -138,8 +138,9 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
     if len(found) > 1:
         how = f"the carrier lists {len(found)} {between} ({', '.join(found)}): which is ours cannot be told"
         return Reconciled(trace=Trace.UNKNOWN, how=how, seen=Seen())
+    placed_at = (await carrier.status(found[0])).placed_at_utc or since_utc
     script = _script(spec, channel, tools.secrets.reveal)
-    seen = _dialled(spec, channel, script, found[0], since_utc, now)
+    seen = _dialled(spec, channel, script, found[0], since_utc, placed_at)
     return Reconciled(trace=Trace.FOUND, how=f"the carrier lists {found[0]} among the {between}", seen=seen)
 
 
@@ -291,9 +292,9 @@ class _Look:
     ) -> None:
         from soundfile import LibsndfileError
 
-        from probes.audio.listen import listen
+        from probes.audio.listen import listen_blocks
         from probes.audio.samples import UnusableAudio
-        from probes.telephony.hearing import hear, vendor_samples
+        from probes.telephony.hearing import hear, sides
 
         try:
             heard, samples = await asyncio.to_thread(hear, data, self.handle.planned)
@@ -319,8 +320,8 @@ class _Look:
         self._report_acts(status, starts_at, tuple(one.start_s if one else None for one in heard.placed))
         notes = heard.why
         try:
-            vendor, ours = vendor_samples(heard, samples)
-            timeline = await asyncio.to_thread(listen, vendor, heard.rate_hz, caller=ours)
+            vendor, ours = sides(heard, samples)
+            timeline = await asyncio.to_thread(listen_blocks, vendor, heard.rate_hz, caller=ours)
             self._say(CallHeard(timeline.listener_version, timeline), starts_at, clock=ClockName.MEDIA)
         except UnusableAudio as exc:
             notes = (*notes, f"nothing could be heard in the recording: {exc}")

@@ -124,6 +124,7 @@ class CallStatus:
 
     call_id: str
     state: CallState
+    placed_at_utc: datetime | None
     answered: bool | None
     answered_at_utc: datetime | None
     ended_at_utc: datetime | None

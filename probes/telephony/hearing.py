@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,10 @@ _CLEARLY_MORE = 1.5
 _MASK_MARGIN_S = 0.06
 _EARLY_S = 1.0  # how much earlier than planned our own sound may come
 
+_BLOCK_S = 60.0
+
+# 16 bits a sample throughout: four hours in two channels are half a gigabyte, and twice that as floats.
+Samples = NDArray[np.int16]
 Floats = NDArray[np.float32]
 
 
@@ -55,15 +60,15 @@ class Heard:
     why: tuple[str, ...]
 
 
-def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Floats]:
+def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Samples]:
     """Return what a recording says about our own side, and its samples, shape (n, channels), digits silenced.
 
     Raises:
         soundfile.LibsndfileError: the bytes are no sound.
     """
-    samples, rate_hz = sf.read(io.BytesIO(recording), dtype="float32", always_2d=True)
+    samples, rate_hz = _read(recording)
     channels = samples.shape[1]
-    keys = [find_keys(np.ascontiguousarray(samples[:, channel]), rate_hz) for channel in range(channels)]
+    keys = [find_keys(samples[:, channel], rate_hz) for channel in range(channels)]
     fits = [_fits(keys[channel], planned) for channel in range(channels)]
     active = [_active(samples[:, channel], rate_hz) for channel in range(channels)]
     ours, why = _our_channel(fits, active, planned)
@@ -71,7 +76,7 @@ def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Floats]
     if ours is not None:
         placed = _place(planned, keys[ours] if fits[ours] else (), active[ours] if channels > 1 else None)
     masks = _masks(planned, placed, keys)
-    kept = _silenced(recording, samples, rate_hz, masks) if masks else recording
+    kept = _silenced(samples, rate_hz, masks) if masks else recording
     heard = Heard(
         rate_hz=rate_hz,
         channels=channels,
@@ -86,14 +91,33 @@ def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Floats]
     return heard, samples
 
 
-def vendor_samples(heard: Heard, samples: Floats) -> tuple[Floats, Floats | None]:
-    """Return the vendor's side and ours; where the sides cannot be told apart, all channels together and nothing."""
+def sides(heard: Heard, samples: Samples) -> tuple[Iterator[Floats], Iterator[Floats] | None]:
+    """Return the vendor's side and ours, a minute at a time; where they cannot be told apart, all together and nothing.
+
+    Returns:
+        Blocks of float32, shape (n,), -1..1.
+    """
     if heard.vendor_channel is None:
-        return np.ascontiguousarray(samples.mean(axis=1)), None
+        return _blocks(samples, heard.rate_hz), None
+    vendor, ours = heard.vendor_channel, 1 - heard.vendor_channel
     return (
-        np.ascontiguousarray(samples[:, heard.vendor_channel]),
-        np.ascontiguousarray(samples[:, 1 - heard.vendor_channel]),
+        _blocks(samples[:, vendor : vendor + 1], heard.rate_hz),
+        _blocks(samples[:, ours : ours + 1], heard.rate_hz),
     )
+
+
+def _blocks(samples: Samples, rate_hz: int) -> Iterator[Floats]:
+    size = int(_BLOCK_S * rate_hz)
+    for begin in range(0, len(samples), size):
+        yield (samples[begin : begin + size].mean(axis=1, dtype=np.float64) / 32768.0).astype(np.float32)
+
+
+def _read(recording: bytes) -> tuple[Samples, int]:
+    with sf.SoundFile(io.BytesIO(recording)) as file:
+        if file.subtype in ("FLOAT", "DOUBLE") or file.format == "MP3":
+            floats = file.read(dtype="float32", always_2d=True)
+            return np.asarray(np.clip(np.round(floats * 32768.0), -32768, 32767), np.int16), file.samplerate
+        return file.read(dtype="int16", always_2d=True), file.samplerate
 
 
 def _fits(keys: tuple[Key, ...], planned: tuple[Planned, ...]) -> int:
@@ -107,12 +131,16 @@ def _fits(keys: tuple[Key, ...], planned: tuple[Planned, ...]) -> int:
     return len(keys) if same else 0
 
 
-def _active(channel: Floats, rate_hz: int) -> NDArray[np.bool_]:
+def _active(channel: Samples, rate_hz: int) -> NDArray[np.bool_]:
     """Return for each 20 ms whether there is sound."""
     width = int(_FRAME_S * rate_hz)
-    frames = channel[: len(channel) // width * width].reshape(-1, width)
-    power = np.mean(frames.astype(np.float64) ** 2, axis=1) if len(frames) else np.zeros(0)
-    return np.asarray(power > 10 ** (_SOUND_DBFS / 10))
+    size = width * int(_BLOCK_S / _FRAME_S)
+    powers = [np.zeros(0)]
+    for begin in range(0, len(channel), size):
+        block = channel[begin : begin + size]
+        frames = block[: len(block) // width * width].reshape(-1, width)
+        powers.append(np.mean((frames / 32768.0) ** 2, axis=1))
+    return np.asarray(np.concatenate(powers) > 10 ** (_SOUND_DBFS / 10))
 
 
 def _our_channel(
@@ -221,12 +249,9 @@ def _masks(
     return masks
 
 
-def _silenced(recording: bytes, samples: Floats, rate_hz: int, masks: list[tuple[int, Placed]]) -> bytes:
-    whole, _ = sf.read(io.BytesIO(recording), dtype="int16", always_2d=True)
+def _silenced(samples: Samples, rate_hz: int, masks: list[tuple[int, Placed]]) -> bytes:
     for channel, mask in masks:
-        a, b = max(0, int(mask.start_s * rate_hz)), math.ceil(mask.end_s * rate_hz)
-        whole[a:b, channel] = 0
-        samples[a:b, channel] = 0.0
+        samples[max(0, int(mask.start_s * rate_hz)) : math.ceil(mask.end_s * rate_hz), channel] = 0
     out = io.BytesIO()
-    sf.write(out, whole, rate_hz, format="WAV", subtype="PCM_16")
+    sf.write(out, samples, rate_hz, format="WAV", subtype="PCM_16")
     return out.getvalue()

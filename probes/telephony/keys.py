@@ -33,11 +33,11 @@ class Key:
     end_s: float
 
 
-def find_keys(samples: NDArray[np.float32], rate_hz: int) -> tuple[Key, ...]:
+def find_keys(samples: NDArray[np.float32] | NDArray[np.int16], rate_hz: int) -> tuple[Key, ...]:
     """Return the keys pressed in a channel, in order.
 
     Args:
-        samples: shape (n,), -1..1; `rate_hz` 4000 or more. Silence and any other sound may be in it.
+        samples: shape (n,), -1..1 or 16 bits, a view will do; `rate_hz` 4000 or more. Any other sound may be in it.
 
     Returns:
         Keys of at least 30 ms whose two tones make up three quarters of the power; edges within about 10 ms.
@@ -50,11 +50,12 @@ def find_keys(samples: NDArray[np.float32], rate_hz: int) -> tuple[Key, ...]:
     bank *= 2.0 / window.sum()
     frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop]
     heard = np.full(len(frames), -1, np.int16)
+    scale = 32768.0 if samples.dtype == np.int16 else 1.0
     for begin in range(0, len(frames), _BLOCK_FRAMES):
         block = frames[begin : begin + _BLOCK_FRAMES]
-        loud = np.flatnonzero(np.abs(block).max(axis=1) > _QUIETEST)
+        loud = np.flatnonzero(block.max(axis=1) > _QUIETEST * scale)
         if len(loud):
-            heard[begin + loud] = _named(block[loud].astype(np.float64), bank, window)
+            heard[begin + loud] = _named(block[loud].astype(np.float64) / scale, bank, window)
     return tuple(_runs(heard, hop / rate_hz, width / rate_hz))
 
 

@@ -130,6 +130,7 @@ class TwilioCarrier:
         return CallStatus(
             call_id=call_id,
             state=state,
+            placed_at_utc=call.date_created,
             answered=call.status in ("in-progress", "completed") if state in (CallState.UP, CallState.ENDED) else None,
             answered_at_utc=answered_at,
             ended_at_utc=ended_at,

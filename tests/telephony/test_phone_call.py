@@ -374,6 +374,7 @@ async def test_a_lost_request_is_reconciled_and_never_dialled_again(provider: Pr
     found = await phone_call.reconcile(spec(channel(MENU)), START, bench.tools)
     assert found.trace is Trace.FOUND
     assert found.seen.handle.call_id == p.CALL
+    assert found.seen.sightings[0].at_utc == START, "when the carrier says that it was placed, not when it was found"
     assert not found.seen.finished
     provider.answers[f"GET {p.CALLS}"] = Answer(body=page("calls"))
     assert (await phone_call.reconcile(spec(channel(MENU)), START, bench.tools)).trace is Trace.ABSENT
