@@ -12,7 +12,7 @@ import soundfile as sf
 
 from probes import phone_call
 from probes.clock import Clock
-from probes.errors import FailureKind, Side
+from probes.errors import FailureKind, Side, Unavailable
 from probes.events import (
     CallAnswered,
     CallDialled,
@@ -26,6 +26,7 @@ from probes.events import (
     LineSaid,
 )
 from probes.model import Trace
+from probes.practice.switches import Switches
 from probes.practice.truth import Fact
 from probes.practice.vendor import PracticeVendor, in_background
 from probes.telephony.keys import find_keys
@@ -43,6 +44,15 @@ FACTOR = 200.0
 def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeVendor]:
     with in_background(tmp_path_factory.mktemp("practice"), Clock(FACTOR, datetime.now(UTC))) as running:
         yield running
+
+
+@pytest.fixture
+def switches(vendor: PracticeVendor) -> Iterator[Switches]:
+    """Return the exchange's switches; they are set back afterwards."""
+    before = vendor.exchange.switches
+    vendor.exchange.switches = Switches()
+    yield vendor.exchange.switches
+    vendor.exchange.switches = before
 
 
 @pytest.fixture
@@ -217,3 +227,61 @@ async def test_a_call_that_is_not_recorded_still_has_its_times(vendor: PracticeV
     assert close(bench.one(CallAnswered)[1].at_utc, answered.at_utc, 2.0)
     assert bench.one(CallEnded)[0].by is Side.VENDOR
     assert [one.t_s for one, _ in bench.all(DigitsSent)] == [None]
+
+
+async def test_a_lost_recording_is_our_failure(vendor: PracticeVendor, bench: Bench, switches: Switches) -> None:
+    switches.recording_absent = True
+    seen = await bench.follow(script(vendor, "everyday", {"listen": "10 s"}))
+    assert seen.failure is not None
+    assert (seen.failure.kind, seen.failure.side) == (FailureKind.RECORDING_MISSING, Side.OURS)
+    assert bench.one(CallEnded)[0].duration_s == pytest.approx(10.0, abs=1.5)
+
+
+async def test_without_insights_a_lost_line_has_no_culprit(
+    vendor: PracticeVendor, bench: Bench, switches: Switches
+) -> None:
+    switches.insights_on = False
+    one = script(vendor, "everyday", {"wait": "13 s"}, {"press": "3"}, {"listen": "2 min"}, record="never")
+    assert (await bench.follow(one)).finished
+    assert truth(vendor, bench, "call_ended")[0]["by"] == "vendor"
+    ended, _ = bench.one(CallEnded)
+    assert ended.by is Side.NOT_KNOWN
+    assert any("does not say who hung up" in reason for reason in ended.reasons)
+
+
+async def test_an_exchange_that_fails_now_and_then_costs_no_call_and_no_second_one(
+    vendor: PracticeVendor, bench: Bench, switches: Switches
+) -> None:
+    one = script(vendor, "everyday", {"listen": "10 s"}, record="never")
+    switches.answer_with = (500,)
+    with pytest.raises(Unavailable, match="may or may not have been placed"):
+        await bench.submit(one)
+    before = vendor.clock.now_utc()
+    switches.answer_with = (429,)
+    with pytest.raises(Unavailable, match="429"):
+        await bench.submit(one)
+    await bench.submit(one)
+    seen = None
+    while seen is None or not seen.finished:
+        switches.answer_with = (429, 500)
+        await bench.clock.sleep(10.0)
+        seen = await bench.look()
+        if not seen.finished:
+            switches.answer_with = ()
+            seen = await bench.look()
+    placed = [fact for fact in vendor.truth.read("call_placed", to=one.channel.number) if fact.at_utc >= before]
+    assert len(placed) == 1
+    assert bench.one(CallEnded)[0].duration_s == pytest.approx(10.0, abs=1.5)
+
+
+async def test_a_late_recording_is_waited_for(vendor: PracticeVendor, bench: Bench, switches: Switches) -> None:
+    switches.recording_delay_s = 240.0
+    seen = await bench.follow(script(vendor, "everyday", {"listen": "10 s"}))
+    assert (seen.failure, len(bench.all(CallRecorded))) == (None, 1)
+
+
+async def test_an_answering_machine_is_answered_and_recorded_like_anybody(vendor: PracticeVendor, bench: Bench) -> None:
+    await bench.follow(script(vendor, "voicemail", {"listen": "25 s"}))
+    assert bench.one(CallRecorded)[0].vendor_channel is not None
+    (answered,) = truth(vendor, bench, "call_answered")
+    assert close(bench.one(CallAnswered)[1].at_utc, answered.at_utc, 2.0)
