@@ -30,6 +30,29 @@ def _two(total: int, per: int, large: str, small: str) -> str:
     return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
+def is_coarse(seen_s: float, absent_s: float) -> bool:
+    """Return whether the look before was so long before the sight that the sight alone does not tell the moment.
+
+    Args:
+        seen_s: seconds from the start until something was seen.
+        absent_s: seconds from the start until the last look that did not show it; 0 if there was none.
+    """
+    return seen_s - absent_s > max(60.0, 0.02 * seen_s)
+
+
+def arrival(seen_s: float, absent_s: float, claimed_s: float | None, after: str = "") -> str:
+    """Return when something came, with what is known of its moment: our sight, our look before, the vendor's word.
+
+    The vendor's word is given only where it lies between the two looks. `after` follows the length (" after …").
+    """
+    if not is_coarse(seen_s, absent_s):
+        return length(seen_s) + after
+    known = [f"not there yet after {length(absent_s)}" if absent_s > 0 else "it stood there at our first look"]
+    if claimed_s is not None and absent_s <= claimed_s <= seen_s:
+        known.append(f"{length(claimed_s)} by the vendor's clock")
+    return f"at most {length(seen_s)}{after} ({', '.join(known)})"
+
+
 def count(n: int, one: str, many: str | None = None) -> str:
     """Return "1 call", "3 calls"."""
     return f"{n} {one if n == 1 else many or one + 's'}"

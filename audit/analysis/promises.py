@@ -277,7 +277,7 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
     came = due.came
     late_by = ratio = None
     if came is not None and due.due_at_utc is not None:
-        came_at = came.claimed_at_utc if by_claim and came.claimed_at_utc else came.at_utc
+        came_at = came.claimed_at_utc if by_claim and came.claimed_at_utc else _in_doubt_for_the_vendor(due, came)
         promised_s = (due.due_at_utc - due.made_at_utc).total_seconds()
         if outcome is PromiseOutcome.LATE:
             late_by = (came_at - due.due_at_utc).total_seconds()
@@ -318,12 +318,22 @@ def _outcome(due: Due) -> tuple[PromiseOutcome, bool]:
         return (PromiseOutcome.BROKEN if due.sure_until >= due.due_at_utc else PromiseOutcome.PENDING), False
     if came.at_utc <= due.due_at_utc:
         return PromiseOutcome.KEPT, False
-    if came.absent_at_utc >= due.due_at_utc:
-        return PromiseOutcome.LATE, False
     claimed = came.claimed_at_utc
-    if claimed is not None and came.absent_at_utc <= claimed <= came.at_utc:
+    if _is_coarse(due, came) and claimed is not None and came.absent_at_utc <= claimed <= came.at_utc:
         return (PromiseOutcome.KEPT if claimed <= due.due_at_utc else PromiseOutcome.LATE), True
+    if came.absent_at_utc >= due.due_at_utc or not _is_coarse(due, came):
+        return PromiseOutcome.LATE, False
     return PromiseOutcome.NOT_OBSERVED, False
+
+
+def _is_coarse(due: Due, came: Came) -> bool:
+    seen_s, absent_s = ((at - due.made_at_utc).total_seconds() for at in (came.at_utc, came.absent_at_utc))
+    return phrases.is_coarse(seen_s, absent_s)
+
+
+def _in_doubt_for_the_vendor(due: Due, came: Came) -> datetime:
+    """Return the moment that a delay is counted to: where our looks were far apart, the one that had not shown it."""
+    return came.absent_at_utc if _is_coarse(due, came) and came.absent_at_utc >= due.due_at_utc else came.at_utc  # type: ignore[operator]
 
 
 def _sentence(record: PromiseRecord, due: Due, by_claim: bool, zone: str) -> str:
@@ -336,14 +346,12 @@ def _sentence(record: PromiseRecord, due: Due, by_claim: bool, zone: str) -> str
     match record.outcome:
         case PromiseOutcome.KEPT:
             assert record.came_at_utc is not None
-            taken = _taken(record)
-            return f"{head} Kept: {thing} came{taken}{clock}; due {moment}{allowed}."
+            return f"{head} Kept: {thing} came{_taken(due, by_claim)}{clock}; due {moment}{allowed}."
         case PromiseOutcome.LATE:
             assert record.late_by_s is not None
-            return (
-                f"{head} Late by {phrases.length(record.late_by_s)}: {thing} came{_taken(record)}{clock}; "
-                f"due {moment}{allowed}."
-            )
+            least = "at least " if due.came and not by_claim and _is_coarse(due, due.came) else ""
+            late = f"{least}{phrases.length(record.late_by_s)}"
+            return f"{head} Late by {late}: {thing} came{_taken(due, by_claim)}{clock}; due {moment}{allowed}."
         case PromiseOutcome.BROKEN:
             assert due.sure_until is not None
             watched = phrases.length((due.sure_until - due.made_at_utc).total_seconds())
@@ -359,7 +367,10 @@ def _sentence(record: PromiseRecord, due: Due, by_claim: bool, zone: str) -> str
             return f"{head} Not established: {why}."
 
 
-def _taken(record: PromiseRecord) -> str:
-    if record.made_at_utc is None or record.came_at_utc is None:
+def _taken(due: Due, by_claim: bool) -> str:
+    if due.came is None:
         return ""
-    return f" after {phrases.length((record.came_at_utc - record.made_at_utc).total_seconds())}"
+    seen_s, absent_s = ((at - due.made_at_utc).total_seconds() for at in (due.came.at_utc, due.came.absent_at_utc))
+    if by_claim and due.came.claimed_at_utc is not None:
+        return f" after {phrases.length((due.came.claimed_at_utc - due.made_at_utc).total_seconds())}"
+    return f" after {phrases.arrival(seen_s, max(0.0, absent_s), None)}"

@@ -142,7 +142,7 @@ def _messages(case: Case) -> Iterable[StoryLine]:
     asked = case.first_submission
     answered = False
     for message in case.messages:
-        since = f" {phrases.length((message.at_utc - asked.at_utc).total_seconds())} after the ticket" if asked else ""
+        since = f" {_arrival(message, asked.at_utc)}" if asked else ""
         if message.sent:
             if not isinstance(message.event.what, TicketSubmitted):
                 yield _said(message, f"We wrote: {phrases.quote(message.text)}.")
@@ -154,6 +154,15 @@ def _messages(case: Case) -> Iterable[StoryLine]:
             answered = True
         elif message.reading.kind is MessageKind.UNSURE:
             yield _said(message, f"A message came{since}, from a person or a machine: {phrases.quote(message.text)}.")
+
+
+def _arrival(message: Message, asked_at_utc: datetime) -> str:
+    def after_s(at_utc: datetime | None) -> float | None:
+        return (at_utc - asked_at_utc).total_seconds() if at_utc is not None else None
+
+    seen_s = (message.at_utc - asked_at_utc).total_seconds()
+    absent_s = max(0.0, after_s(message.absent_at_utc) or 0.0)
+    return phrases.arrival(seen_s, absent_s, after_s(message.claimed_at_utc), " after the ticket")
 
 
 def _said(message: Message, sentence: str) -> StoryLine:

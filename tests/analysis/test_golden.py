@@ -26,7 +26,8 @@ FACTS = [
      "judged"),
     ("could only enter another ticket", "Instead of an answer there was another ticket", "judged"),
     ("within five hours, sixteen hours later",
-     "“You will have an answer within five hours.” Late by 11 h 59 min: a person's answer came after 16 h 59 min",
+     "“You will have an answer within five hours.” Late by at least 11 h 34 min: a person's answer came "
+     "after at most 16 h 59 min",
      "promise_said"),
     ("the process had to be started again", "The process had to be started again: “The process has", "judged"),
     ("what all of it cost the customer", "44 min 27 s of the customer's time in 4 contacts", "call_ended"),
