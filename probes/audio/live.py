@@ -22,6 +22,9 @@ from probes.audio.timeline import Kind, Label, Timeline
 _WEIGHT, _SWITCH = 0.35, 4.0
 _HOLD_AFTER_S = 2.0  # music this long is a hold
 _PERSON_AFTER_S = 2.4  # speech this long can be compared with earlier messages
+_SURE_AFTER_S = 9.0  # speech this long that began right on the music is no message
+_PAUSE_S = 0.15  # a person who takes the call is not on the line in the very moment in which the music ends
+_RESUMED_WITHIN_S = 1.5
 _SPEECH_KEPT_S = 900.0  # how much earlier speech is kept for that
 _LONGEST_GAP_S = 60.0
 
@@ -32,6 +35,7 @@ class LiveKind(StrEnum):
     SEGMENT = "segment"  # a stretch ended; `label` when known
     HOLD_STARTED = "hold_started"
     HOLD_ENDED = "hold_ended"
+    HOLD_RESUMED = "hold_resumed"  # what was taken for a person was a message: the hold goes on
     PERSON = "person"  # a live person speaks
     RECORDING = "recording"  # what is being said was said before
     SPEECH = "speech"  # somebody or something speaks; it is not known yet who
@@ -108,7 +112,9 @@ class LiveListener:
         self._now = _Now(SILENCE, 0)
         self._taken_s = 0.0
         self._holding_since: float | None = None
-        self._music_s = 0.0
+        self._last_hold: float | None = None
+        self._music_ended_s = self._speech_ended_s = -1e9
+        self._person_waits: float | None = None  # start of speech that may be a person's, or a message on hold
         self._judged = True  # whether it is known who speaks now
         self._said: deque[tuple[Floats, bool]] = deque()
         self._events: list[LiveEvent] = []
@@ -162,11 +168,23 @@ class LiveListener:
             return
         if end_s > start_s:
             self._emit(LiveKind.SEGMENT, start_s, end_s, before)
+        if before is Kind.MUSIC:
+            self._music_ended_s = end_s
         if before is Kind.SPEECH:
+            self._speech_ended_s = end_s
             self._judge(start_s, end_s)
         if kind is Kind.SPEECH:
             self._judged = False
             self._emit(LiveKind.SPEECH, end_s, kind=Kind.SPEECH)
+        if kind is Kind.MUSIC:
+            self._person_waits = None
+            if self._taken_back_by_music(end_s):
+                self._holding_since = self._last_hold
+                self._emit(LiveKind.HOLD_RESUMED, end_s, kind=kind)
+
+    def _taken_back_by_music(self, at_s: float) -> bool:
+        soon = at_s - self._speech_ended_s < _RESUMED_WITHIN_S
+        return soon and self._last_hold is not None and self._holding_since is None
 
     def _going_on(self) -> None:
         now_s, start_s = self._changes.frame * FRAME_S, self._now.start * FRAME_S
@@ -176,6 +194,10 @@ class LiveListener:
             self._emit(LiveKind.HOLD_STARTED, start_s, kind=kind)
         if kind is Kind.SPEECH and not self._judged and now_s - start_s >= _PERSON_AFTER_S:
             self._judge(start_s, now_s)
+        if self._person_waits is not None:
+            quiet = kind is Kind.SILENCE and now_s - start_s >= _RESUMED_WITHIN_S
+            if quiet or now_s - self._person_waits >= _SURE_AFTER_S:
+                self._person(self._person_waits)
 
     def _judge(self, start_s: float, end_s: float) -> None:
         """Say who speaks, when it can be told: a recording was heard before, a person comes after the hold."""
@@ -199,9 +221,18 @@ class LiveListener:
         if again or over:
             self._emit(LiveKind.RECORDING, start_s, kind=Kind.SPEECH, label=Label.ANNOUNCEMENT)
         elif self._holding_since is not None:
-            self._emit(LiveKind.HOLD_ENDED, start_s)
-            self._emit(LiveKind.PERSON, start_s, kind=Kind.SPEECH, label=Label.AGENT)
-            self._holding_since = None
+            if start_s - self._music_ended_s < _PAUSE_S:
+                self._person_waits = start_s
+            else:
+                self._person(start_s)
+
+    def _person(self, start_s: float) -> None:
+        self._person_waits = None
+        if self._holding_since is None:
+            return
+        self._emit(LiveKind.HOLD_ENDED, self._music_ended_s)
+        self._emit(LiveKind.PERSON, start_s, kind=Kind.SPEECH, label=Label.AGENT)
+        self._last_hold, self._holding_since = self._holding_since, None
 
     def _emit(
         self,

@@ -14,6 +14,8 @@ STEP_S = STEP * FRAME_S
 _BANDS = slice(2, 22)
 _WINDOW, _SHORTEST_S = round(2.4 / STEP_S), 1.2
 _CLEAN, _OVER_MUSIC = 0.66, 0.54
+_BLOCK = 512  # steps
+_HOP = _BLOCK - _WINDOW
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
 
 
@@ -78,8 +80,13 @@ class _Said:
         self._places = [0, *np.cumsum(lengths).tolist()]
         self._owner = np.repeat(np.arange(len(usable), dtype=np.int32), lengths)
         self._all = np.concatenate([part for _, a, b, _ in usable for part in (prints[a:b], gap)])
-        self._size = int(fft.next_fast_len(len(self._all) + _WINDOW + 1, real=True))
-        self._spectrum = fft.rfft(self._all, self._size, axis=0)
+        # correlation by overlapping blocks: a query is far shorter than all that was said
+        count = len(self._all) // _HOP + 1
+        padded = np.concatenate(
+            [self._all, np.zeros((count * _HOP + _BLOCK - len(self._all), prints.shape[1]), np.float32)]
+        )
+        blocks = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK, axis=0)[::_HOP][:count]
+        self._spectra = fft.rfft(blocks, axis=2)  # (block, band, bin)
         self._energy = np.concatenate([[0.0], np.cumsum((self._all**2).sum(axis=1), dtype=np.float64)])
 
     def before(self, which: int, length: int, over: bool) -> tuple[float, int, int, int, int] | None:
@@ -99,11 +106,12 @@ class _Said:
     def _search(self, place: int, offset: int, n: int) -> tuple[float, int]:
         """Return the best likeness of one window with what was said before `place`, and where."""
         query = self._all[place + offset : place + offset + n]
-        product = (self._spectrum * np.conj(fft.rfft(query, self._size, axis=0))).sum(axis=1)
         last = place - n + 1
         if last <= 0:
             return 0.0, 0
-        raw = fft.irfft(product, self._size)[:last]
+        wanted = np.conj(fft.rfft(query.T, _BLOCK, axis=1))
+        product = np.einsum("bck,ck->bk", self._spectra[: last // _HOP + 1], wanted)
+        raw = fft.irfft(product, _BLOCK, axis=1)[:, :_HOP].ravel()[:last]
         own = float((query**2).sum())
         there = self._energy[n : place + 1] - self._energy[:last]
         score = raw / (np.sqrt(np.maximum(there, 0.25 * own) * own) + 1e-6)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from probes.audio.frames import FRAME_S, Floats
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, TONE
@@ -165,9 +167,9 @@ def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floa
         & (np.abs(np.diff(low)) < steady_hz)
         & ((np.abs(np.diff(high)) < steady_hz) | (two[1:] != two[:-1]))
     )
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8))).reshape(-1, 2)
     out: list[Burst] = []
-    for a, b in edges.reshape(-1, 2):  # frames a..b inclusive
+    for a, b in edges[_worth_a_look(edges, level_dbfs, log_odds)]:  # frames a..b inclusive
         burst = _burst(int(a), int(b) + 1, low, high, level_dbfs)
         if burst is None:
             continue
@@ -182,6 +184,22 @@ def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floa
             continue
         out.append(burst)
     return [b for b in out if b.alone and (b.odds > -3 or _key(b.hz))]
+
+
+def _worth_a_look(edges: NDArray[np.intp], level_dbfs: Floats, log_odds: Floats | None) -> NDArray[np.bool_]:
+    """Sort out at once most steady runs within music and speech: no quiet beside them, no tone for the model."""
+    n = len(level_dbfs)
+    first, last = edges[:, 0], np.minimum(edges[:, 1], n - 1)
+    around = minimum_filter1d(level_dbfs, 7)  # of the frames 3 before to 3 after
+    loud = level_dbfs[(first + last) // 2] - 7
+    before, after = around[np.maximum(first - 3, 0)], around[np.minimum(last + 3, n - 1)]
+    stands_alone = ((before < loud) | (first < 6)) & ((after < loud) | (last > n - 7))
+    worth = stands_alone | (last - first >= 9)
+    if log_odds is not None:
+        tone = np.concatenate([[0.0], np.cumsum(log_odds[:, TONE], dtype=np.float64)])
+        mean = (tone[last + 1] - tone[first]) / (last + 1 - first)
+        worth &= (mean > -3.5) | (stands_alone & (before < loud - 15) & (after < loud - 15))
+    return np.asarray(worth, np.bool_)
 
 
 def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Burst | None:
