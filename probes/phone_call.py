@@ -37,6 +37,7 @@ from probes.telephony.carrier import (
     CallStatus,
     Capability,
     Carrier,
+    DialUncertain,
     NotPlaced,
     RecordingInfo,
 )
@@ -103,6 +104,12 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
         call_id = await carrier.dial(request)
     except NotPlaced as exc:
         return Seen(outcome=ContactOutcome.FAILED, failure=exc.failure)
+    except DialUncertain:
+        raise  # whoever asked for the call has to look for it
+    except Unavailable as exc:
+        # Surely no call: there is nothing to look for, and trying again later may help.
+        failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "dial", tools.secrets.scrub(str(exc)))
+        return Seen(outcome=ContactOutcome.FAILED, failure=failure)
     return _dialled(spec, channel, script, call_id, before, tools.clock.now_utc())
 
 

@@ -248,6 +248,15 @@ async def test_a_number_that_cannot_be_reached_is_an_observation(provider: Provi
     assert seen.failure.kind is FailureKind.NUMBER_UNREACHABLE
 
 
+async def test_a_carrier_that_was_never_reached_leaves_nothing_to_look_for(provider: Provider) -> None:
+    carrier = TwilioCarrier(provider.config(api_base_url="http://127.0.0.1:9"))
+    seen = await Bench(carrier).submit(spec(channel(MENU)))
+    assert (seen.finished, seen.outcome, seen.sightings) == (True, ContactOutcome.FAILED, ())
+    assert seen.failure is not None
+    assert (seen.failure.kind, seen.failure.side) == (FailureKind.INTERRUPTED, Side.OURS)
+    await carrier.close()
+
+
 async def test_giving_up_after_the_longest_listening_is_a_cap_and_ours(provider: Provider, bench: Bench) -> None:
     at = {"duration": "30", "end_time": "Sun, 22 Nov 2026 10:00:38 +0000"}
     answers(provider, audio=wav(silence(30), voice(30)), **at)
