@@ -33,6 +33,9 @@ BLOCKED_ERROR = "net::ERR_BLOCKED_BY_CLIENT"
 _PORTS = {"http": 80, "https": 443}
 _PRIVATE_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
 _CONTEXT_MAY_TAKE_S = 60.0
+_OWN_PAGE_MAY_TAKE_S = 5.0
+_OWN_PAGES: weakref.WeakKeyDictionary[BrowserContext, Page | None] = weakref.WeakKeyDictionary()
+_READING = ("GET", "HEAD", "OPTIONS")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HELD_KINDS = ("Document", "XHR", "Fetch", "Ping")
 
@@ -174,13 +177,13 @@ class Bounds:
     def allows(self, url: str, method: str, *, document: bool) -> bool:
         """Return whether a request may leave: named hosts always, others only for pictures, styles and scripts."""
         scheme = urlsplit(url).scheme
-        if scheme in ("data", "blob", "about"):
+        if scheme in ("data", "blob", "about", "chrome"):  # no page of the web can lead to the last one
             return True
         if scheme not in ("http", "https"):
             return False
         if origin_name(url) in self.hosts:
             return True
-        if document or method not in ("GET", "HEAD", "OPTIONS"):
+        if document or method not in _READING:
             return False
         return not is_private((urlsplit(url).hostname or "").lower())
 
@@ -258,6 +261,7 @@ class _Fence:
         self._listening: weakref.WeakKeyDictionary[Page, asyncio.Future[None]] = weakref.WeakKeyDictionary()
 
     async def put_around(self, context: BrowserContext) -> None:
+        self._context = context
         await context.route("**/*", _unless_closed(self._first_request))
         context.on("page", _unless_closed(self._listen))
 
@@ -304,9 +308,35 @@ class _Fence:
         request, paused = event["request"], {"requestId": event["requestId"]}
         document = event["resourceType"] == "Document"
         if self._bounds.allows(request["url"], request["method"], document=document):
+            if document and request["method"] not in _READING:
+                await fresh_connections(self._context)
             await session.send("Fetch.continueRequest", paused)
         else:
             await session.send("Fetch.failRequest", paused | {"errorReason": "BlockedByClient"})
+
+
+async def fresh_connections(context: BrowserContext) -> bool:
+    """Close a context's connections, so that what is sent next goes over a new one; False where that cannot be done.
+
+    When a server drops a connection that was open before without an answer, the browser sends the request once more by
+    itself, a form too: the vendor gets two tickets. Over a new connection it does not. The one way to ask a
+    browser for new connections is a page of its own; the small headless shell has none.
+    """
+    from playwright.async_api import Error
+
+    try:
+        if context not in _OWN_PAGES:
+            _OWN_PAGES[context] = None
+            page = await context.new_page()
+            await page.goto("chrome://net-internals/#sockets", timeout=_OWN_PAGE_MAY_TAKE_S * 1000)
+            _OWN_PAGES[context] = page
+        own = _OWN_PAGES[context]
+        if own is None:
+            return False
+        await own.evaluate("chrome.send('flushSocketPools')")
+    except Error:
+        return False
+    return True
 
 
 def _page_of(request: Request) -> Page | None:

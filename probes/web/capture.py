@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LONGEST_SOURCE_CHARS = 5_000_000
 TALLEST_PICTURE_PX = 10_000
 # A page busy with itself gives nothing; we do not wait for it longer than this (real time).
-_MAY_TAKE_S = 15.0
+PAGE_MAY_TAKE_S = 15.0
 # Shorter secrets would blacken half a page.
 _SHORTEST_SECRET = 4
 
@@ -31,15 +31,17 @@ _SIZE = "() => [document.documentElement.scrollWidth, document.documentElement.s
 T = TypeVar("T")
 
 
-async def source(page: Page) -> str | None:
+async def source(page: Page, patience_s: float) -> str | None:
     """Return the page's source as it now stands, without the values of password fields; None if it does not answer."""
-    text = await _within_reason(page.evaluate(_SOURCE, LONGEST_SOURCE_CHARS))
+    text = await _within_reason(page.evaluate(_SOURCE, LONGEST_SOURCE_CHARS), patience_s)
     return None if text is None else str(text)
 
 
-async def screenshot(page: Page, secret_fields: list[Locator], secrets: tuple[str, ...]) -> bytes | None:
+async def screenshot(
+    page: Page, secret_fields: list[Locator], secrets: tuple[str, ...], patience_s: float
+) -> bytes | None:
     """Return the whole page as PNG, bounded in height, with fields and texts that hold secrets painted over."""
-    size = await _within_reason(page.evaluate(_SIZE))
+    size = await _within_reason(page.evaluate(_SIZE), patience_s)
     if size is None:
         return None
     width, height = int(size[0]), int(size[1])
@@ -55,13 +57,14 @@ async def screenshot(page: Page, secret_fields: list[Locator], secrets: tuple[st
             mask=masks,
             mask_color="#333333",
             animations="disabled",
-            timeout=_MAY_TAKE_S * 1000,
-        )
+            timeout=patience_s * 1000,
+        ),
+        patience_s,
     )
 
 
-async def _within_reason(work: Coroutine[Any, Any, T]) -> T | None:
+async def _within_reason(work: Coroutine[Any, Any, T], patience_s: float) -> T | None:
     try:
-        return await asyncio.wait_for(work, _MAY_TAKE_S)
+        return await asyncio.wait_for(work, patience_s)
     except (Error, TimeoutError):
         return None

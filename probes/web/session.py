@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as TooSlow
 
-from probes.browser import Bounds
+from probes.browser import Bounds, fresh_connections
 from probes.errors import Failure, FailureKind, Side, Unavailable
 from probes.events import PageCaptured, ValueRead
 from probes.model import Artifact, Sighting, Tools
-from probes.web.capture import screenshot, source
+from probes.web.capture import PAGE_MAY_TAKE_S, screenshot, source
 from probes.web.channel import PAGE, TITLE, URL, Channel, Expect, Read, Spot, Step
 from probes.web.failures import StepFailed, classify, failed, http_failure
 from probes.web.reading import bounded, cut
 from probes.web.targets import find
 from probes.web.texts import Texts
-from probes.web.traffic import Traffic
+from probes.web.traffic import LARGEST_DOCUMENT_BYTES, Traffic
 from probes.web.walls import wall_on
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _QUIET_S = 0.3
 _NEVER_QUIET_AFTER_S = 5.0
 _ASK_AGAIN_S = 0.05
 _ELEMENT_SHARE = 1 / 3  # of the page's timeout is waited for an element
+_FLOODED_MAY_TAKE_S = 2.0
 _CONTACT_MAY_TAKE_S = 600.0
 _FILLING = ("fill", "select", "check", "upload")
 _PERHAPS_A_WALL = (
@@ -113,7 +114,7 @@ class Session:
                 await self.capture(name)
 
     async def _one(self, step: Step, name: str, *, is_act: bool) -> None:
-        if step.verb not in ("expect", "read"):
+        if step.verb not in ("expect", "read", "click"):
             self._kept = False
         if step.goto is not None:
             await self.goto(self.texts.address(step.goto), name)
@@ -140,13 +141,26 @@ class Session:
         """Open an address (relative to the channel's) and wait until the page is there."""
         url, mark = self.channel.address(address), len(self.traffic.requests)
         try:
-            await self.page.goto(url, wait_until="domcontentloaded")
+            await self._open(url, name)
         except TooSlow:
             raise self._too_slow(name, mark) from None
         except Error as exc:
             if "interrupted by another navigation" not in exc.message and not self._aborted_for_another(mark):
                 raise StepFailed(self._from_browser(exc, name)) from exc
         await self._settle(name, mark)
+
+    async def _open(self, url: str, name: str) -> None:
+        """Go to an address; a page that floods us is left at once, it may keep its browser busy for minutes."""
+        going = asyncio.ensure_future(self.page.goto(url, wait_until="domcontentloaded"))
+        flooded = asyncio.ensure_future(self.traffic.flooded.wait())
+        try:
+            await asyncio.wait((going, flooded), return_when=asyncio.FIRST_COMPLETED)
+            if not going.done():
+                raise self._too_large(name)
+            await going
+        finally:
+            going.cancel()
+            flooded.cancel()
 
     async def _fill(self, target: str, value: str, name: str) -> None:
         target = self.texts.typed(target)
@@ -186,6 +200,7 @@ class Session:
 
     async def _click(self, target: str, name: str) -> None:
         element = await self._find(target, "click", name)
+        self._kept = False
         mark, popups = len(self.traffic.requests), len(self.traffic.popups)
         await self._use(element, "click", target, name)
         await self._settle(name, mark)
@@ -200,6 +215,7 @@ class Session:
         if not self._kept:
             await self.capture(f"{name} (before)")
         self._kept = False
+        await fresh_connections(self.page.context)
         mark, frames_mark = len(self.traffic.requests), self.traffic.frames_sent
         popups = len(self.traffic.popups)
         self.acted_at_utc = self.tools.clock.now_utc()
@@ -352,8 +368,8 @@ class Session:
         self._judge_page(name, mark)
 
     def _judge_page(self, name: str, mark: int) -> None:
-        if self.traffic.too_large:
-            raise failed(FailureKind.TOO_LARGE, Side.VENDOR, name, f"{self.page.url} is larger than a page should be")
+        if self.traffic.flooded.is_set():
+            raise self._too_large(name)
         if self.traffic.crashed:
             raise failed(FailureKind.INTERRUPTED, Side.OURS, name, f"the browser gave up on {self.page.url}")
         documents = self.traffic.documents_since(mark, self.page)
@@ -375,7 +391,7 @@ class Session:
 
     async def _follow_popup(self, before: int, name: str) -> None:
         """Go on in a page that a click opened beside ours, if it is one of the vendor's; close any other."""
-        opened = self.traffic.popups[before:]
+        opened = self.traffic.opened_since(before)
         for popup in opened[:-1]:
             await popup.close()
         if not opened:
@@ -399,11 +415,12 @@ class Session:
         name = f"{self._captures:02d}-" + re.sub(r"[^a-z0-9]+", "-", step.lower()).strip("-")
         artifacts: list[Artifact] = []
         try:
-            html_text = await source(self.page)
+            patience_s = _FLOODED_MAY_TAKE_S if self.traffic.flooded.is_set() else PAGE_MAY_TAKE_S
+            html_text = await source(self.page, patience_s)
             if html_text is not None:
                 data = self.texts.scrub(html_text).encode("utf-8", "replace")
                 artifacts.append(self.tools.artifacts.put(data, "text/html", f"{name}.html"))
-            png = await screenshot(self.page, self._secret_fields, self.texts.revealed)
+            png = await screenshot(self.page, self._secret_fields, self.texts.revealed, patience_s)
             if png is not None:
                 artifacts.append(self.tools.artifacts.put(png, "image/png", f"{name}.png"))
         except Unavailable as exc:
@@ -447,8 +464,8 @@ class Session:
         return Failure(failure.kind, failure.side, failure.step, text)
 
     def _from_browser(self, error: Error, name: str) -> Failure:
-        if self.traffic.too_large:
-            return Failure(FailureKind.TOO_LARGE, Side.VENDOR, name, f"{self.page.url} is larger than a page should be")
+        if self.traffic.flooded.is_set():
+            return self._too_large(name).failure
         if "Download is starting" in error.message or self.traffic.downloads:
             return self._download(name).failure
         known = classify(error.message, name, self._asked_last())
@@ -471,8 +488,19 @@ class Session:
         where = self.traffic.downloads[-1] if self.traffic.downloads else self._asked_last()
         return failed(FailureKind.UNREADABLE, Side.NOT_KNOWN, name, f"{where} is a file to download, not a page")
 
+    def _too_large(self, name: str) -> StepFailed:
+        text = f"{self._asked_last()} is larger than {LARGEST_DOCUMENT_BYTES:,} bytes; it was stopped while it loaded"
+        return failed(FailureKind.TOO_LARGE, Side.VENDOR, name, text)
+
     def _too_slow(self, name: str, mark: int) -> StepFailed:
-        answered = any(each in self.traffic.statuses for each in self.traffic.documents_since(mark, self.page))
+        if self.traffic.flooded.is_set():
+            return self._too_large(name)
+        documents = self.traffic.documents_since(mark, self.page)
+        for each in documents:
+            broken = classify(self.traffic.errors.get(each, ""), name, each.url)
+            if broken is not None:
+                return StepFailed(broken)
+        answered = any(each in self.traffic.statuses for each in documents)
         side = Side.VENDOR if answered else Side.NETWORK
         said = "began to come and did not end" if answered else "did not answer"
         return failed(FailureKind.TIMEOUT, side, name, f"{self._asked_last()} {said} within {self._timeout_s:g} s")

@@ -61,7 +61,8 @@ def _field_stages(prefix: str, rest: str, fields: str) -> tuple[_Stage, ...]:
         lambda frame: frame.get_by_label(rest, exact=True).and_(frame.locator(fields)),
         lambda frame: frame.get_by_label(marked).and_(frame.locator(fields)),
     )
-    part_of_label: tuple[_Stage, ...] = (lambda frame: frame.get_by_label(rest).and_(frame.locator(fields)),)
+    within = re.compile(rf"(?<!\w){re.escape(rest)}(?!\w)", re.IGNORECASE)
+    part_of_label: tuple[_Stage, ...] = (lambda frame: frame.get_by_label(within).and_(frame.locator(fields)),)
     by_placeholder: tuple[_Stage, ...] = (
         lambda frame: frame.get_by_placeholder(rest, exact=True).and_(frame.locator(fields)),
     )
@@ -74,8 +75,10 @@ def _click_stages(prefix: str, rest: str) -> tuple[_Stage, ...]:
     quoted = _quoted(rest)
     button: _Stage = lambda frame: frame.get_by_role("button", name=rest, exact=True)  # noqa: E731
     link: _Stage = lambda frame: frame.get_by_role("link", name=rest, exact=True)  # noqa: E731
-    like_button: _Stage = lambda frame: frame.get_by_role("button", name=rest)  # noqa: E731
-    like_link: _Stage = lambda frame: frame.get_by_role("link", name=rest)  # noqa: E731
+    # A button of another name that contains the words ("Don't send") is another button.
+    alike = re.compile(rf"^\W*{re.escape(rest)}\W*$", re.IGNORECASE)
+    like_button: _Stage = lambda frame: frame.get_by_role("button", name=alike)  # noqa: E731
+    like_link: _Stage = lambda frame: frame.get_by_role("link", name=alike)  # noqa: E731
     if prefix == "button":
         return (button, like_button)
     if prefix == "link":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, CDPSession, Dialog, Download, Page, Request, Response, WebSocket
 
 # A document larger than this is stopped while it loads; a person would have left it too.
-LARGEST_DOCUMENT_BYTES = 25_000_000
+LARGEST_DOCUMENT_BYTES = 10_000_000
 _READING = ("GET", "HEAD", "OPTIONS")
 _CALLS = ("document", "xhr", "fetch")
 _MOST_DIALOGS = 20
@@ -34,7 +35,7 @@ class Traffic:
         self.popups: list[Page] = []
         self.dialogs: list[str] = []
         self.downloads: list[str] = []
-        self.too_large = False
+        self.flooded = asyncio.Event()  # a document grew too large
         self.crashed = False
 
     def watch(self, context: BrowserContext) -> None:
@@ -60,10 +61,10 @@ class Traffic:
                     sizes[event["requestId"]] = 0
 
             async def data(event: dict[str, Any]) -> None:
-                if event["requestId"] in sizes and not self.too_large:
+                if event["requestId"] in sizes and not self.flooded.is_set():
                     sizes[event["requestId"]] += event["dataLength"]
                     if sizes[event["requestId"]] > LARGEST_DOCUMENT_BYTES:
-                        self.too_large = True
+                        self.flooded.set()
                         await _stop(session)
 
             session.on("Network.responseReceived", document)
@@ -132,7 +133,13 @@ class Traffic:
                 return request
         return None
 
+    def opened_since(self, mark: int) -> list[Page]:
+        """Return the pages that the vendor's pages opened from a position in `popups` on."""
+        return [page for page in self.popups[mark:] if not page.url.startswith("chrome:")]
+
     def _left(self, request: Request) -> bool:
+        if not request.url.startswith(("http:", "https:")):
+            return False
         if request.method in _READING and not request.is_navigation_request():
             return False
         if request not in self.errors:

@@ -13,7 +13,7 @@ _TITLES = ("just a moment", "attention required", "are you a robot", "access den
            "checking your browser", "security check", "bot verification")  # fmt: skip
 # A widget that is seen and not yet solved; the invisible kind lets us pass and is no wall.
 _WALL = """titles => {
-  const seen = element => { const box = element.getBoundingClientRect(); return box.width > 60 && box.height > 30
+  const seen = element => { const box = element.getBoundingClientRect(); return box.width > 20 && box.height > 10
     && (!element.checkVisibility || element.checkVisibility({visibilityProperty: true})); };
   const solved = [...document.querySelectorAll('[name=g-recaptcha-response],[name=h-captcha-response],'
     + '[name=cf-turnstile-response]')].some(field => field.value);
