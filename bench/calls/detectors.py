@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,23 @@ class NotHere(Exception):
     """This detector does not run on this machine; the message says why."""
 
 
-def ready(name: str, cache: Path | None = None) -> Callable[[Sound], dict[str, Any]]:
-    """Return a function from a vendor's channel at 8 kHz to a timeline document.
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Something that hears: `speech` is None for the listener, which needs no help."""
+
+    speech: Callable[[Sound], Odds] | None
+
+    def hear(self, sound: Sound, speech: Odds | None) -> dict[str, Any]:
+        """Return the timeline document of a vendor's channel at 8 kHz, from the detector's own answer if it has one."""
+        if speech is None:
+            from probes.audio.listen import listen
+
+            return listen(sound, RATE_HZ).to_json()
+        return _with_help(sound, speech)
+
+
+def ready(name: str, cache: Path | None = None) -> Detector:
+    """Return a detector that works here.
 
     Args:
         name: one of `NAMES`.
@@ -37,16 +53,14 @@ def ready(name: str, cache: Path | None = None) -> Callable[[Sound], dict[str, A
         NotHere: its package or a library that it needs is missing.
     """
     if name == "holdproof":
-        from probes.audio.listen import listen
-
-        return lambda sound: listen(sound, RATE_HZ).to_json()
+        return Detector(None)
     make = {"silero": _silero, "ten-vad": lambda: _ten(cache), "webrtcvad": _webrtc}[name]
     try:
         speech = make()
         speech(np.zeros(RATE_HZ, np.float32))
     except (ImportError, OSError) as exc:
         raise NotHere(f"{name} is left out: {exc}") from exc
-    return lambda sound: _with_help(sound, speech(sound))
+    return Detector(speech)
 
 
 def _silero() -> Callable[[Sound], Odds]:

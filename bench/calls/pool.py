@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from bench.calls.packages import Split
 from bench.calls.sounds import Sound
 
+NOT_SPEECH = Path(__file__).with_name("not_speech.txt")
 PREPARED = "prepared-2"  # raise when what is prepared changes: the samples of every call follow from it
 
 
@@ -100,6 +102,10 @@ def save(pool: Pool) -> None:
     (pool.folder / f"{pool.split}.json").write_text(json.dumps(document))
 
 
+def _clips(speaker: dict[str, Any], without: set[str]) -> tuple[Clip, ...]:
+    return tuple(Clip(**c) for c in speaker["clips"] if f"{speaker['name']}/{c['name']}" not in without)
+
+
 def load(cache: Path, split: Split) -> Pool:
     """Return one side of the split as `fetch` prepared it.
 
@@ -107,10 +113,10 @@ def load(cache: Path, split: Split) -> Pool:
         FileNotFoundError: nothing is prepared there.
     """
     folder = cache / PREPARED
+    without = set(NOT_SPEECH.read_text("utf-8").splitlines())
     document = json.loads((folder / f"{split}.json").read_text())
     tracks = tuple(Track(**t) for t in document["tracks"])
     speakers = tuple(
-        Speaker(**{**s, "roles": tuple(s["roles"]), "clips": tuple(Clip(**c) for c in s["clips"])})
-        for s in document["speakers"]
+        Speaker(**{**s, "roles": tuple(s["roles"]), "clips": _clips(s, without)}) for s in document["speakers"]
     )
     return Pool(split, tracks, speakers, folder)
