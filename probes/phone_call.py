@@ -312,6 +312,9 @@ class _Look:
                 self._say(CarrierRecord("recording", self.handle.call_id), now, artifacts=(artifact,))
             self._no_recording(status, f"the recording cannot be read ({exc.error_string.strip()})")
             return
+        if heard.kept is None:
+            self._no_recording(status, "not kept: one channel holds both sides, and our digits could not be silenced")
+            return
         name = "recording (identification digits silenced).wav" if heard.masked else "recording.wav"
         artifact = self.tools.artifacts.put(heard.kept, "audio/wav" if heard.masked else media_type, name)
         starts_at = info.starts_at_utc or status.answered_at_utc or now
@@ -329,6 +332,8 @@ class _Look:
         try:
             vendor, ours = sides(heard, samples)
             timeline = await asyncio.to_thread(listen_blocks, vendor, heard.rate_hz, caller=ours)
+            if self.handle.secrets:  # an echo of our keys may be heard on the vendor's side too
+                timeline = replace(timeline, tones=tuple(replace(tone, digits=None) for tone in timeline.tones))
             self._say(CallHeard(timeline.listener_version, timeline), starts_at, clock=ClockName.MEDIA)
         except UnusableAudio as exc:
             notes = (*notes, f"nothing could be heard in the recording: {exc}")

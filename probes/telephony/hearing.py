@@ -46,7 +46,8 @@ class Heard:
 
     `vendor_channel` is null for one channel, or where it cannot be told. `placed` goes with the planned acts, null
     where an act was not heard (or is silence). `script_end_s` is when our script hung up, had the call lasted; null
-    unless every act was heard. `kept` are the bytes to keep; `masked` says that they differ from what came.
+    unless every act was heard. `kept` are the bytes to keep, null where identification digits may be in them that could
+    not be found; `masked` says that they differ from what came.
     """
 
     rate_hz: int
@@ -55,7 +56,7 @@ class Heard:
     vendor_channel: int | None
     placed: tuple[Placed | None, ...]
     script_end_s: float | None
-    kept: bytes
+    kept: bytes | None
     masked: bool
     why: tuple[str, ...]
 
@@ -76,7 +77,9 @@ def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Samples
     if ours is not None:
         placed = _place(planned, keys[ours] if fits[ours] else (), active[ours] if channels > 1 else None)
     masks = _masks(planned, placed, keys)
-    kept = _silenced(samples, rate_hz, masks) if masks else recording
+    kept: bytes | None = _silenced(samples, rate_hz, masks) if masks else recording
+    if channels == 1 and any(act.is_secret for act in planned) and fits[0] < sum(act.key_count for act in planned):
+        kept = None  # the vendor may have talked over our keys: they are in the mix all the same
     heard = Heard(
         rate_hz=rate_hz,
         channels=channels,

@@ -17,7 +17,7 @@ _COLUMNS_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
 _KEYS = ("123A", "456B", "789C", "*0#D")
 
 _WINDOW_S, _HOP_S = 0.030, 0.005
-_QUIETEST = 10 ** (-50 / 20)
+_QUIETEST = 10 ** (-60 / 20)
 _PURE_RATIO = 0.75  # of the window's power, in the two tones
 _TWIST = 10 ** (12 / 20)
 _SHORTEST_S = 0.030

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from probes.telephony.carrier import Pause, Press, Say
+from probes.telephony.channel import Channel
 from probes.telephony.script import ready
 from tests.telephony.kit import channel
 
@@ -74,3 +75,9 @@ def test_a_fault_is_refused_with_its_cure(script: list[Any], changes: dict[str, 
     with pytest.raises(ValidationError) as caught:
         channel(script, **changes)
     assert word in str(caught.value)
+
+
+def test_an_editor_is_told_of_both_ways_to_hang_up() -> None:
+    schema = str(TypeAdapter(Channel).json_schema())
+    assert "{'const': 'hang_up'}" in schema
+    assert "'wait_for'" in schema

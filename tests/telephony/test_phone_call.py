@@ -170,6 +170,35 @@ async def test_digits_that_do_not_fit_the_script_are_all_silenced(provider: Prov
     assert all(one.t_s is None for one, _ in bench.all(DigitsSent))
 
 
+async def test_a_faint_echo_of_our_keys_is_not_read_back_from_the_vendors_side(
+    provider: Provider, bench: Bench
+) -> None:
+    echo = 0.02 * np.concatenate([silence(7.25), keys(DIGITS + "#")]) + 0.004 * voice(7.25 + 1.2)
+    answers(provider, audio=wav(ours(), np.concatenate([echo, voice(12)])))
+    await carried_out(bench, MENU)
+    assert all(tone.digits is None for tone in bench.one(CallHeard)[0].timeline.tones)
+    assert DIGITS not in bench.everything_kept()
+
+
+@pytest.mark.parametrize("talked_over", [False, True])
+async def test_one_channel_is_kept_only_if_our_digits_were_found_in_it(
+    provider: Provider, bench: Bench, talked_over: bool
+) -> None:
+    mix = np.concatenate([ours()[: round(8.4 * 8000)], voice(10)])
+    if talked_over:
+        mix[: len(mix) // 2] += 3 * voice(len(mix) / 8000)[: len(mix) // 2]
+    answers(provider, audio=wav(mix))
+    seen = await carried_out(bench, [*MENU[:-3], {"listen": "5 min"}])
+    assert len(bench.all(CallRecorded)) == (0 if talked_over else 1)
+    if talked_over:
+        assert seen.failure is not None
+        assert "could not be silenced" in seen.failure.text
+    else:
+        (artifact,) = bench.one(CallRecorded)[1].artifacts
+        samples, rate = sf.read(io.BytesIO(bench.store.get(artifact)), dtype="float32")
+        assert "".join(key.key for key in find_keys(samples, rate)) == "1"
+
+
 async def test_a_recording_without_secrets_is_kept_byte_for_byte(provider: Provider, bench: Bench) -> None:
     audio = wav(np.concatenate([silence(1), keys("2")]), voice(20))
     answers(provider, audio=audio)
