@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from probes.practice.line import End, Heard, Key, Line, Side, Wait, Words
@@ -19,6 +20,8 @@ from probes.practice.twiml import (
     RecordVerb,
     Redirect,
     SayVerb,
+    StartStream,
+    StopStream,
     Verb,
     keys_in,
 )
@@ -42,6 +45,24 @@ class Message:
 
     start_s: float
     end_s: float
+
+
+@dataclass(slots=True)
+class StreamOrder:
+    """A stream that a document, or a request, asked for at a moment of media time."""
+
+    verb: StartStream
+    at_s: float
+    sid: str = field(default_factory=lambda: "MZ" + secrets.token_hex(16))
+    over: bool = False
+    taken: bool = False
+    holding: bool = False  # a document waits for its end
+
+    def stop(self, line: Line) -> None:
+        """Ask for its end, and let the document that waits for it go on."""
+        self.over = True
+        if self.holding:
+            line.wake(_CALLER)
 
 
 def spoken(verb: SayVerb) -> Spoken:
@@ -68,6 +89,7 @@ class TwimlPlayer:
         self._url: str | None = None
         self.wanted: Fetch | None = None
         self.messages: list[Message] = []
+        self.streams: list[StreamOrder] = []
 
     def want(self, fetch: Fetch) -> None:
         """Freeze the line until a document is there."""
@@ -104,9 +126,27 @@ class TwimlPlayer:
                 return (yield from self._gather(verb))
             case RecordVerb():
                 return (yield from self._record(verb))
+            case StartStream():
+                yield from self._stream(verb)
+                return False
+            case StopStream(name):
+                for order in self.streams:
+                    order.over = order.over or order.verb.name == name
+                return False
             case _:
                 yield from self._sound(verb, listen=False)
                 return False
+
+    def _stream(self, verb: StartStream) -> Side:
+        """Order a stream; one that goes both ways holds the document up until it is over."""
+        order = StreamOrder(verb, self._line.now_s)
+        self.streams.append(order)
+        order.holding = verb.both_ways
+        try:
+            while order.holding and not order.over:
+                yield Wait()
+        finally:
+            order.holding, order.over = False, order.over or verb.both_ways
 
     def _sound(self, verb: Verb, *, listen: bool) -> Generator[Wait, Heard | None, Heard | None]:
         """Make the sound of a verb; while listening, stop at the first thing heard and return it."""

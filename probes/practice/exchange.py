@@ -22,17 +22,18 @@ from probes.practice import mixing
 from probes.practice.call import PracticeCall, Progress, Status
 from probes.practice.call_centre import lines
 from probes.practice.callbacks import WebClient, document_parameters, status_parameters
-from probes.practice.caller import sayings
+from probes.practice.caller import StreamOrder, sayings
 from probes.practice.character import Channel, Phone
 from probes.practice.line import End
 from probes.practice.orders import Change, Hook, Order
 from probes.practice.problems import Notice, ProviderError, bad, not_found
 from probes.practice.resources import Exchanged, Recording, rfc2822
 from probes.practice.sounds import Clip, Sounds, Spoken
+from probes.practice.streams import MediaStream, event_parameters
 from probes.practice.switches import Switches
 from probes.practice.tones import RATE_HZ
 from probes.practice.truth import Truth
-from probes.practice.twiml import PlayUrl, TwimlError, read
+from probes.practice.twiml import PlayUrl, StartStream, TwimlError, read
 
 _LOG = logging.getLogger(__name__)
 _NOT_UP = "Call is not in-progress. Cannot redirect."
@@ -225,6 +226,10 @@ class Exchange:
             self._spawn(self._tell_status(entry, progress, number))
             entry.moved.set()
             entry.moved = asyncio.Event()
+        for order in call.player.streams:
+            if not order.taken:
+                order.taken = True
+                self._spawn(self._stream(entry, order))
         entry.changed.set()
 
     def _record(self, entry: Entry, source: str, channels: int, track: str, start_at_utc: datetime) -> Recording:
@@ -232,6 +237,39 @@ class Exchange:
         entry.recordings.append(recording)
         self.recordings[recording.sid] = recording
         return recording
+
+    async def _stream(self, entry: Entry, order: StreamOrder) -> None:
+        def tell(order: StreamOrder, event: str, error: str) -> None:
+            if order.verb.hook is not None:
+                hook = Hook(url=order.verb.hook, method=order.verb.hook_method)
+                at_utc = self.clock.now_utc()
+                told = event_parameters(entry.call.sid, self.account.sid, order, event, error, at_utc)
+                self._spawn(self._post(entry, hook, told))
+
+        stream = MediaStream(
+            entry.call,
+            order,
+            account_sid=self.account.sid,
+            auth_token=self.account.token,
+            clock=self.clock,
+            sounds=self.sounds,
+            advance=lambda: self._advance(entry),
+            tell=tell,
+        )
+        await stream.run()
+
+    def start_stream(self, entry: Entry, verb: StartStream) -> StreamOrder:
+        """Start a stream on a call in progress.
+
+        Raises:
+            ProviderError: the call is not in progress.
+        """
+        if entry.call.status is not Status.IN_PROGRESS:
+            raise bad(21220, _NOT_UP)
+        order = StreamOrder(verb, entry.call.line.now_s)
+        entry.call.player.streams.append(order)
+        self._after(entry)
+        return order
 
     # --- talking to the customer's web server ---
 

@@ -123,13 +123,15 @@ class Line:
         gain_db: float = 0.0,
         offset_s: float = 0.0,
         heard: Heard | None = None,
+        at_s: float | None = None,
     ) -> Played:
-        """Put a sound on the line from now on; without `for_s` it plays once to its end.
+        """Put a sound on the line from now (or `at_s`, later) on; without `for_s` it plays once to its end.
 
         The other end hears `heard` when the sound is over, unless it was cut.
         """
         length_s = self.length_of(sound) - offset_s if for_s is None else for_s
-        played = Played(end, sound, self.now_s, self.now_s + length_s, gain_db, offset_s, label)
+        start_s = self.now_s if at_s is None else max(at_s, self.now_s)
+        played = Played(end, sound, start_s, start_s + length_s, gain_db, offset_s, label)
         self.played.append(played)
         if heard is not None:
             self._due.append(_Due(played.end_s, next(self._turns), played, heard))
@@ -180,6 +182,11 @@ class Line:
                 process.inbox = old.inbox
             self._sides[end] = process
             self._step(end, process, None)
+
+    def wake(self, end: End) -> None:
+        """Let `end` look round now, whatever it waits for."""
+        if (process := self._sides.get(end)) is not None:
+            process.wait = Wait(self.now_s)
 
     def next_s(self) -> float:
         """Return the next moment at which anything changes; infinity where nothing will."""

@@ -13,7 +13,7 @@ from scipy.signal import butter, sosfilt
 
 from probes.practice.character import Channel
 from probes.practice.line import End, Played
-from probes.practice.sounds import Music, Samples, Signal, Sounds
+from probes.practice.sounds import Clip, Music, Samples, Signal, Sounds
 from probes.practice.tones import RATE_HZ
 
 _FRAME = 160  # 20 ms, what one packet carries
@@ -24,23 +24,43 @@ def render(played: Iterable[Played], end: End, length_s: float, sounds: Sounds) 
     """Return everything one end put on the line, from the answer on, before the network does anything to it."""
     track = np.zeros(round(length_s * RATE_HZ), np.float32)
     for one in played:
-        if one.end is not end:
-            continue
-        start, stop = round(one.start_s * RATE_HZ), min(round(one.end_s * RATE_HZ), len(track))
-        samples = sounds.samples(one.sound)
-        offset = round(one.offset_s * RATE_HZ)
-        if not isinstance(one.sound, Music | Signal):
-            stop = min(stop, start + len(samples) - offset)
-        if stop <= start or not len(samples):
-            continue
-        piece = _stretch(samples, offset, stop - start) * np.float32(10 ** (one.gain_db / 20))
-        edge = min(_EDGE, len(piece) // 2)
-        if edge and not isinstance(one.sound, Music):
-            ramp = np.linspace(0.0, 1.0, edge, dtype=np.float32)
-            piece[:edge] *= ramp
-            piece[-edge:] *= ramp[::-1]
-        track[start:stop] += piece
+        if one.end is end:
+            _add(track, one, sounds, 0)
     return track
+
+
+def render_part(played: Iterable[Played], end: End, first: int, stop: int, sounds: Sounds) -> Samples:
+    """Return the samples from `first` up to `stop`, counted from the answer, of what `render` gives."""
+    start_s, end_s = first / RATE_HZ, stop / RATE_HZ
+    near = [one for one in played if one.end is end and one.end_s > start_s - 0.01 and one.start_s < end_s]
+    track = np.zeros(stop - first, np.float32)
+    for one in near:
+        _add(track, one, sounds, first)
+    return track
+
+
+def _add(track: Samples, one: Played, sounds: Sounds, first: int) -> None:
+    """Add a sound to a track that begins at sample `first` of the call."""
+    start, stop = round(one.start_s * RATE_HZ), round(one.end_s * RATE_HZ)
+    samples = sounds.samples(one.sound)
+    offset = round(one.offset_s * RATE_HZ)
+    if not isinstance(one.sound, Music | Signal):
+        stop = min(stop, start + len(samples) - offset)
+    if stop <= start or not len(samples):
+        return
+    if isinstance(one.sound, Music):  # music has no edges, so that only what is wanted need be made
+        offset, start, stop = offset + max(0, first - start), max(start, first), min(stop, first + len(track))
+        if stop <= start:
+            return
+    piece = _stretch(samples, offset, stop - start) * np.float32(10 ** (one.gain_db / 20))
+    edge = min(_EDGE, len(piece) // 2)
+    if edge and not isinstance(one.sound, Music | Clip):
+        ramp = np.linspace(0.0, 1.0, edge, dtype=np.float32)
+        piece[:edge] *= ramp
+        piece[-edge:] *= ramp[::-1]
+    shown = slice(max(start, first), min(stop, first + len(track)))
+    if shown.stop > shown.start:
+        track[shown.start - first : shown.stop - first] += piece[shown.start - start : shown.stop - start]
 
 
 def _stretch(samples: Samples, offset: int, length: int) -> Samples:
@@ -95,6 +115,31 @@ def coded(track: Samples) -> NDArray[np.int16]:
     """Return 16-bit samples after the telephone's own coding."""
     pcm = np.clip(np.rint(track * 32767.0), -32768, 32767).astype(np.int16)
     return np.asarray(_mu_law_table()[pcm.astype(np.int32) + 32768], np.int16)
+
+
+@cache
+def _mu_law_bytes() -> NDArray[np.uint8]:
+    """Return the byte that stands for each 16-bit sample (ITU-T G.711, sign and inverted bits as sent)."""
+    samples = np.arange(-32768, 32768)
+    magnitude = np.minimum(np.abs(samples), 32635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(int) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 15
+    sign = np.where(samples < 0, 0x80, 0)
+    return np.asarray(~(sign | (exponent << 4) | mantissa) & 0xFF, np.uint8)
+
+
+def mu_law(track: Samples) -> bytes:
+    """Return a track as mu-law bytes, one a sample."""
+    pcm = np.clip(np.rint(track * 32767.0), -32768, 32767).astype(np.int32)
+    return bytes(_mu_law_bytes()[pcm + 32768].tobytes())
+
+
+def from_mu_law(data: bytes) -> Samples:
+    """Return the samples that mu-law bytes stand for."""
+    codes = ~np.frombuffer(data, np.uint8) & 0xFF
+    exponent, mantissa = (codes >> 4) & 7, codes & 15
+    magnitude = (((mantissa.astype(np.int32) << 3) + 132) << exponent) - 132
+    return np.asarray(np.where(codes & 0x80, -magnitude, magnitude) / 32767.0, np.float32)
 
 
 def wav(channels: Iterable[NDArray[np.int16]]) -> bytes:

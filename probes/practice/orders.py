@@ -11,6 +11,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
 from probes.practice.problems import Notice, bad
+from probes.practice.twiml import TRACKS, StartStream
 
 # Countries that the practice account may call; the provider's own list starts with the account's country alone.
 COUNTRIES = frozenset({"GB", "US", "CA", "IE", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "SE", "DK", "AU"})
@@ -115,6 +116,33 @@ def read_change(form: Mapping[str, list[str]]) -> Change:
     limit_s = float(_whole(one, "TimeLimit", 0, 1, 86400)) if one.get("TimeLimit") else None
     twiml = _twiml(one, required=False) if status is None else None
     return Change(status=status, twiml=twiml, url=_hook(one, "Url", "Method", 21205), time_limit_s=limit_s)
+
+
+def read_stream(form: Mapping[str, list[str]]) -> StartStream:
+    """Read the form that starts a stream on a call.
+
+    Raises:
+        ProviderError: a parameter is missing or wrong.
+    """
+    one = {name: values[-1] for name, values in form.items()}
+    url = one.get("Url", "")
+    if not url.startswith(("wss://", "ws://")):
+        raise bad(21205, f"Url is not a valid WebSocket URL: {url}")
+    hook = _hook(one, "StatusCallback", "StatusCallbackMethod", 21609)
+    given = tuple(
+        (value, one.get(name.replace(".Name", ".Value"), ""))
+        for name, value in one.items()
+        if name.startswith("Parameter") and name.endswith(".Name")
+    )
+    return StartStream(
+        url=url,
+        name=one.get("Name", ""),
+        tracks=TRACKS[_choice(one, "Track", tuple(TRACKS))],
+        parameters=given,
+        hook=hook.url if hook else None,
+        hook_method=hook.method if hook else "POST",
+        both_ways=False,
+    )
 
 
 def _number(text: str) -> PhoneNumber | None:

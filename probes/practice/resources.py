@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import phonenumbers
 
 from probes.practice.call import PracticeCall, Status
+from probes.practice.caller import StreamOrder
 from probes.practice.problems import Notice
 
 API = "/2010-04-01"
@@ -165,6 +166,19 @@ def recording(one: Recording, account_sid: str, now_utc: datetime, base_url: str
             "add_on_results": f"{path}/AddOnResults.json",
             "transcriptions": f"{path}/Transcriptions.json",
         },
+    }
+
+
+def stream(order: StreamOrder, one: PracticeCall, account_sid: str, now_utc: datetime) -> dict[str, Any]:
+    """Return a Stream resource."""
+    return {
+        "sid": order.sid,
+        "account_sid": account_sid,
+        "call_sid": one.sid,
+        "name": order.verb.name or None,
+        "status": "stopped" if order.over or one.over else "in-progress",
+        "date_updated": rfc2822(now_utc),
+        "uri": f"{API}/Accounts/{account_sid}/Calls/{one.sid}/Streams/{order.sid}.json",
     }
 
 

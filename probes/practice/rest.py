@@ -20,7 +20,7 @@ from starlette.routing import Route
 from probes.practice import resources
 from probes.practice.exchange import Account, Entry, Exchange
 from probes.practice.mixing import wav
-from probes.practice.orders import read_change, read_order
+from probes.practice.orders import read_change, read_order, read_stream
 from probes.practice.problems import ProviderError, bad, not_authenticated, not_found, too_many
 from probes.practice.resources import Exchanged, Recording
 
@@ -79,6 +79,8 @@ def rest_app(exchange: Exchange) -> Starlette:
         Route(f"{_ROOT}/Calls/{{call}}/Notifications.json", api.guarded(api.call_notifications), methods=["GET"]),
         Route(f"{_ROOT}/Calls/{{call}}/Notifications/{{notice}}.json", api.guarded(api.notification), methods=["GET"]),
         Route(f"{_ROOT}/Calls/{{call}}/Events.json", api.guarded(api.events), methods=["GET"]),
+        Route(f"{_ROOT}/Calls/{{call}}/Streams.json", api.guarded(api.start_stream), methods=["POST"]),
+        Route(f"{_ROOT}/Calls/{{call}}/Streams/{{stream}}.json", api.guarded(api.stop_stream), methods=["POST"]),
         Route(f"{_ROOT}/Notifications.json", api.guarded(api.notifications), methods=["GET"]),
         Route(f"{_ROOT}/Recordings.json", api.guarded(api.recordings), methods=["GET"]),
         Route(f"{_ROOT}/Recordings/{{recording}}.json", api.guarded(api.recording), methods=["GET"]),
@@ -247,6 +249,22 @@ class _Api:
         for sid, notice, at_utc in entry.notices:
             if sid == request.path_params["notice"]:
                 return answer(resources.notification(notice, sid, entry.call, self._sid, at_utc, whole=True))
+        raise not_found(request.url.path)
+
+    async def start_stream(self, request: Request) -> Response:
+        form, entry = await read_form(request), self._entry(request)
+        order = self._exchange.start_stream(entry, read_stream(form))
+        return answer(resources.stream(order, entry.call, self._sid, self._now()))
+
+    async def stop_stream(self, request: Request) -> Response:
+        form, entry = await read_form(request), self._entry(request)
+        wanted = request.path_params["stream"]
+        for order in entry.call.player.streams:
+            if wanted in (order.sid, order.verb.name):
+                if form.get("Status") != ["stopped"]:
+                    raise bad(20001, "Invalid Status value")
+                order.stop(entry.call.line)
+                return answer(resources.stream(order, entry.call, self._sid, self._now()))
         raise not_found(request.url.path)
 
     # --- recordings ---

@@ -91,7 +91,27 @@ class Hangup:
     """End the call."""
 
 
-Verb = SayVerb | PlayDigits | PlayUrl | PauseVerb | Gather | RecordVerb | Redirect | Hangup
+@dataclass(frozen=True, slots=True)
+class StartStream:
+    """Send the call's audio to a WebSocket; `both_ways` (in Connect) also plays what comes back, until it closes."""
+
+    url: str
+    name: str
+    tracks: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
+    hook: str | None
+    hook_method: str
+    both_ways: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopStream:
+    """Stop the stream of this name."""
+
+    name: str
+
+
+Verb = StartStream | StopStream | SayVerb | PlayDigits | PlayUrl | PauseVerb | Gather | RecordVerb | Redirect | Hangup
 
 _KNOWN: dict[str, frozenset[str]] = {
     "Say": frozenset({"voice", "language", "loop"}),
@@ -108,8 +128,18 @@ _KNOWN: dict[str, frozenset[str]] = {
     "Redirect": frozenset({"method"}),
     "Hangup": frozenset(),
     "Reject": frozenset({"reason"}),
+    "Start": frozenset({"action", "method"}),
+    "Stop": frozenset(),
+    "Connect": frozenset({"action", "method"}),
 }
-_NESTED = {"Gather": frozenset({"Say", "Play", "Pause"})}
+_NESTED = {
+    "Gather": frozenset({"Say", "Play", "Pause"}),
+    "Start": frozenset({"Stream"}),
+    "Stop": frozenset({"Stream"}),
+    "Connect": frozenset({"Stream"}),
+}
+_STREAM = frozenset({"url", "name", "track", "statusCallback", "statusCallbackMethod"})
+TRACKS = {"inbound_track": ("inbound",), "outbound_track": ("outbound",), "both_tracks": ("inbound", "outbound")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +210,32 @@ def _verb(element: ET.Element, given: Mapping[str, str], warnings: list[str]) ->
             beep = given.get("playBeep", "true") == "true"
             timeout_s, max_s = float(_whole(given, "timeout", 5)), float(_whole(given, "maxLength", 3600))
             return RecordVerb(timeout_s, max_s, finish_on, beep, given.get("action"), method)
+        case "Start" | "Stop" | "Connect":
+            return _stream(element, warnings)
         case "Redirect":
             return Redirect(text, method)
         case _:
             return Hangup()
+
+
+def _stream(element: ET.Element, warnings: list[str]) -> Verb:
+    inside = [child for child in element if child.tag == "Stream"]
+    if len(inside) != 1 or len(element) != 1:
+        raise TwimlError(12200, f"<{element.tag}> holds {len(inside)} streams among {len(element)} elements, not one")
+    stream = inside[0]
+    for name in sorted(set(stream.attrib) - _STREAM):
+        warnings.append(f'<Stream> has no attribute "{name}"')
+    name = stream.get("name", "")
+    if element.tag == "Stop":
+        return StopStream(name)
+    url, track = stream.get("url", ""), stream.get("track", "inbound_track")
+    if not url.startswith(("wss://", "ws://")) or "?" in url:
+        raise TwimlError(31920, f"Stream: invalid URL {url!r}: it is wss:// without a query")
+    if track not in TRACKS or (element.tag == "Connect" and track != "inbound_track"):
+        raise TwimlError(12200, f"Stream: invalid track {track!r}")
+    given = tuple((child.get("name", ""), child.get("value", "")) for child in stream if child.tag == "Parameter")
+    hook, method = stream.get("statusCallback"), stream.get("statusCallbackMethod", "POST")
+    return StartStream(url, name, TRACKS[track], given, hook, method, element.tag == "Connect")
 
 
 def _gather(element: ET.Element, given: Mapping[str, str], warnings: list[str]) -> Gather:
