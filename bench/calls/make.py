@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from bench.calls import line as lines
 from bench.calls.pool import Pool
-from bench.calls.scenes import SCENES, Stage
+from bench.calls.scenes import SCENES
 from bench.calls.sounds import RATE_HZ, Sound, runs, write
+from bench.calls.stage import Stage
 from bench.calls.tape import HoldTruth, Mark, Tape
 
 FORMAT = "holdproof-calls-1"
