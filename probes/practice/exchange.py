@@ -18,15 +18,14 @@ import soundfile
 import soxr
 
 from probes.clock import Clock
-from probes.practice import mixing
 from probes.practice.call import PracticeCall, Progress, Status
 from probes.practice.call_centre import lines
 from probes.practice.callbacks import WebClient, document_parameters, status_parameters
 from probes.practice.caller import StreamOrder, sayings
-from probes.practice.character import Channel, Phone
-from probes.practice.line import End
+from probes.practice.character import Phone
 from probes.practice.orders import Change, Hook, Order
 from probes.practice.problems import Notice, ProviderError, bad, not_found
+from probes.practice.recorder import mix
 from probes.practice.resources import Exchanged, Recording, rfc2822
 from probes.practice.sounds import Clip, Sounds, Spoken
 from probes.practice.streams import MediaStream, event_parameters
@@ -89,10 +88,10 @@ class Exchange:
         self._counts: dict[str, int] = {}
         self._free_at_utc: datetime | None = None
 
-    def warm_up(self) -> None:
-        """Make every line and piece of music that the telephones need, so that no call waits for it."""
-        for _, phone in self._telephones.values():
-            for line in lines(phone):
+    def warm_up(self, character: str) -> None:
+        """Make every line that a character's telephone needs, so that no call to it waits for that."""
+        for name, phone in self._telephones.values():
+            for line in lines(phone) if name == character else ():
                 self.sounds.samples(line)
 
     async def close(self) -> None:
@@ -374,28 +373,13 @@ class Exchange:
 
     def _write_recording(self, recording: Recording, start_s: float, end_s: float) -> float:
         """Mix a recording into its file; return its length in seconds."""
-        call = recording.call
-        channel = call.phone.channel if call.phone is not None else Channel()
-        seed = call.phone.seed * 1000 + call.call_number if call.phone is not None else 0
-        tracks = {
-            "inbound": mixing.over_network(
-                mixing.render(call.line.played, End.VENDOR, end_s, self.sounds), channel, seed
-            ),
-            "outbound": mixing.render(call.line.played, End.CALLER, end_s, self.sounds),
-        }
-        tracks = {name: track[round(start_s * RATE_HZ) :] for name, track in tracks.items()}
-        if recording.track != "both":
-            tracks = {recording.track: tracks[recording.track]}
-        if recording.channels == 1:
-            tracks = {"mixed": np.clip(np.sum(list(tracks.values()), axis=0), -1.0, 1.0)}
-        coded = [mixing.coded(track) for track in tracks.values()]
-        if call.order.trim:
-            coded = mixing.without_silence(coded)
+        channels, track = recording.channels, recording.track
+        mixed = mix(recording.call, self.sounds, start_s=start_s, end_s=end_s, channels=channels, track=track)
         path = self.recording_path(recording.sid)
         path.parent.mkdir(parents=True, exist_ok=True)
-        recording.channels = len(coded)
-        path.write_bytes(mixing.wav(coded))
-        return len(coded[0]) / RATE_HZ
+        path.write_bytes(mixed.wav)
+        recording.channels = mixed.channels
+        return mixed.length_s
 
     def recording_path(self, sid: str) -> Path:
         """Return where a recording's sound is."""

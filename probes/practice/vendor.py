@@ -83,7 +83,7 @@ class PracticeVendor:
         self._urls: dict[str, str] = {}
 
     async def __aenter__(self) -> PracticeVendor:
-        await asyncio.to_thread(self.exchange.warm_up)
+        await asyncio.to_thread(self.exchange.warm_up, self.character)
         self._urls["exchange"] = await self._serve(rest_app(self.exchange), self._port(0))
         self._urls["insights"] = await self._serve(insights_app(self.exchange), self._port(1))
         if (app := self._portal_app()) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -177,3 +178,46 @@ def test_a_recording_can_be_absent(start: Start) -> None:
     ended(client, sid)
     [recording] = until(lambda: [r for r in client.calls(sid).recordings.list() if r.status == "absent"])
     assert recording.error_code == 16100
+
+
+def test_whatever_is_asked_is_answered_in_the_providers_form(start: Start) -> None:
+    vendor = start(factor=3000.0, switches=Switches(calls_per_second=1000.0))
+    api, draw = Api(vendor), random.Random(20261122)
+    names = [
+        "To",
+        "From",
+        "Url",
+        "Twiml",
+        "Timeout",
+        "TimeLimit",
+        "Record",
+        "RecordingChannels",
+        "Trim",
+        "SendDigits",
+        "StatusCallback",
+        "Status",
+    ]
+    names += ["StatusCallbackEvent", "PageSize", "Page", "StartTime", "StartTime>", "EndTime<", "Log", "Unknown"]
+    values = ["", "0", "-1", "abc", "2026-13-01", "2026-01-01", "9" * 25, "\x00", "é" * 60, "1e9", "completed", "POST"]
+    values += [
+        "<Response/>",
+        "<Response><Say>",
+        "<Response><Redirect/></Response>",
+        "http://127.0.0.1:9/",
+        "true",
+        "w1",
+    ]
+    ids = ["CA" + "0" * 32]
+    seen = set()
+    for _ in range(250):
+        given = {name: draw.choice(values) for name in draw.sample(names, draw.randint(0, 6))}
+        given |= {name: GOOD[name] for name in ("To", "From") if draw.random() < 0.6}
+        path = draw.choice(["/Calls.json", "/Calls/{}.json", "/Calls/{}/Events.json", "/Calls/{}/Recordings.json"])
+        path = path.format(draw.choice(ids))
+        response = api.post(path, given) if draw.random() < 0.5 else api.get(path, params=given)
+        seen.add(response.status_code)
+        if response.status_code >= 400:
+            assert error_of(response)[0] in (400, 404), (path, given)
+        elif response.status_code == 201:
+            ids.append(response.json()["sid"])
+    assert seen == {200, 201, 400, 404}
