@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from probes.errors import FailureKind, Side
-from probes.telephony.twiml import Lasting
+from probes.telephony.lasting import Lasting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

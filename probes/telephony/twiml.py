@@ -1,15 +1,13 @@
-"""A script as one TwiML document, and how long it can last."""
+"""A script as one TwiML document."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from probes.errors import UserError
 from probes.telephony.carrier import Line, Pause, Press, Say
-from probes.telephony.script import Planned
 
 LONGEST_DOCUMENT = 4000  # characters that the provider takes inline (its API reference, 2026-04)
 
@@ -21,18 +19,6 @@ _LOCALES = {
     "nl": "nl-NL", "pl": "pl-PL", "pt": "pt-PT", "ro": "ro-RO", "ru": "ru-RU", "sv": "sv-SE", "tr": "tr-TR",
     "zh": "cmn-CN",
 }  # fmt: skip
-
-# How long one key or one spoken character can take; the provider states neither, so these are wide on purpose.
-_KEY_S = (0.08, 1.0)
-_CHARACTER_S = (0.03, 0.15)
-
-
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """Between how many seconds after the answer the document ends and the line is hung up by it."""
-
-    shortest_s: float
-    longest_s: float
 
 
 def document(script: tuple[Line, ...], hold_line_s: float) -> str:
@@ -69,26 +55,9 @@ def document(script: tuple[Line, ...], hold_line_s: float) -> str:
     return text
 
 
-def lasts(planned: tuple[Planned, ...]) -> Lasting:
-    """Return how long after the answer the document of a script hangs up, as far as that can be said beforehand."""
-    spans = [planned_span(act) for act in planned]
-    return Lasting(sum(span[0] for span in spans), sum(span[1] for span in spans))
-
-
 def locale(language: str) -> str:
     """Return the provider's name of a language: "de" is spoken as "de-DE", "de-AT" stays."""
     return _LOCALES.get(language.lower(), language)
-
-
-def planned_span(act: Planned) -> tuple[float, float]:
-    """Return the least and the most seconds that one planned act takes."""
-    if act.text is not None:
-        return len(act.text) * _CHARACTER_S[0], 1.0 + len(act.text) * _CHARACTER_S[1]
-    if act.key_count:
-        waits_s = 0.5 * (act.keys or "").count("w") + 1.0 * (act.keys or "").count("W")
-        return waits_s + act.key_count * _KEY_S[0], waits_s + act.key_count * _KEY_S[1]
-    # A pause is rounded up to a whole second, except before keys.
-    return act.silence_s, act.silence_s + 1.0
 
 
 def _pause(whole_s: int) -> list[str]:

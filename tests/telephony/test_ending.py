@@ -9,7 +9,7 @@ import pytest
 
 from probes.errors import FailureKind, Side
 from probes.telephony.ending import EndSignals, who_ended
-from probes.telephony.twiml import Lasting
+from probes.telephony.lasting import Lasting
 
 END = datetime(2026, 11, 22, 10, 2, 8, tzinfo=UTC)
 

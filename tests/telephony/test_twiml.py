@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from probes.errors import UserError
 from probes.telephony.carrier import Line, Pause, Press, Say
+from probes.telephony.lasting import lasts
 from probes.telephony.script import Planned
-from probes.telephony.twiml import LONGEST_DOCUMENT, document, lasts, locale
+from probes.telephony.twiml import LONGEST_DOCUMENT, document, locale
 
 KEYS = st.text("0123456789ABCD*#wW", min_size=1, max_size=12)
 TEXTS = st.text(min_size=1, max_size=60)
