@@ -5,7 +5,7 @@ Frames are grouped in chunks of four (80 ms), the step of the model.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ class Frames:
     """
 
     features: Floats
-    mel_db: Floats | NDArray[np.float16]
+    mel_db: Floats
     level_dbfs: Floats
     band_dbfs: Floats
     k_power: Floats
@@ -95,10 +95,62 @@ class Frames:
     def __len__(self) -> int:
         return len(self.level_dbfs)
 
-    def slim(self) -> "Frames":
-        """Return what is needed after the model has read the features: bands of every 40 ms only, in half precision."""
-        pairs = self.mel_db.reshape(-1, 2, BANDS).mean(axis=1).astype(np.float16)
-        return replace(self, features=np.zeros((0, FEATURES), np.float32), mel_db=pairs)
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of frames once the model has read them, small: 25 bytes of each 20 ms.
+
+    Attributes:
+        mel: (n / 2, BANDS), power per band of every 40 ms, in half decibels above -100 dB.
+        level_dbfs: (n,)
+        k_power: (n,)
+        clipped: (n,)
+        peaks: (n, 2), sixteenths of a hertz.
+        shares: (n, 2), of 255.
+    """
+
+    mel: NDArray[np.uint8]
+    level_dbfs: NDArray[np.float16]
+    k_power: Floats
+    clipped: NDArray[np.bool_]
+    peaks: NDArray[np.uint16]
+    shares: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, frames: Frames) -> "Kept":
+        """Make it small."""
+        pairs = frames.mel_db.reshape(-1, 2, BANDS).mean(axis=1)
+        return cls(
+            np.clip((pairs + 100) * 2 + 0.5, 0, 255).astype(np.uint8),
+            frames.level_dbfs.astype(np.float16),
+            frames.k_power.copy(),  # a view would keep the whole spectrum
+            frames.clipped,
+            (frames.peaks_hz * 16 + 0.5).astype(np.uint16),
+            (frames.peak_shares * 255 + 0.5).astype(np.uint8),
+        )
+
+    def __len__(self) -> int:
+        return len(self.level_dbfs)
+
+    @property
+    def mel_db(self) -> Floats:
+        """Power per band of every 40 ms."""
+        return np.asarray(self.mel.astype(np.float32) / 2 - 100, np.float32)
+
+    @property
+    def peaks_hz(self) -> Floats:
+        """The two strongest peaks of every 20 ms."""
+        return np.asarray(self.peaks.astype(np.float32) / 16, np.float32)
+
+    @property
+    def peak_shares(self) -> Floats:
+        """Their shares of the power."""
+        return np.asarray(self.shares.astype(np.float32) / 255, np.float32)
+
+
+def join_kept(parts: list[Kept]) -> Kept:
+    """Put what was kept one after the other."""
+    return Kept(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Kept)))
 
 
 def join(parts: list[Frames]) -> Frames:

@@ -1,13 +1,12 @@
 """Listening to one recording: samples in, timeline out."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.audio import calls
-from probes.audio.frames import CHUNK, FRAME_S, Floats, FrameReader, Frames, join
+from probes.audio.frames import CHUNK, FRAME_S, Floats, FrameReader, Frames, Kept, join_kept
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, Net, weights
@@ -36,12 +35,12 @@ _DEAD_AIR_S = 10.0
 
 
 class Listener:
-    """Takes a recording in blocks and keeps about 90 bytes of each 20 ms, 16 MB an hour."""
+    """Takes a recording in blocks and keeps 35 bytes of each 20 ms, under 7 MB an hour."""
 
     def __init__(self) -> None:
         self._reader, self._net = FrameReader(), Net()
-        self._kept: list[Frames] = []
-        self._odds: list[Floats] = []
+        self._kept: list[Kept] = []
+        self._odds: list[NDArray[np.float16]] = []
         self._samples = 0
 
     @property
@@ -57,7 +56,7 @@ class Listener:
     def prints(self, start_s: float, end_s: float) -> Floats:
         """Return the fingerprint of a stretch that was heard not long ago."""
         chunk_s = CHUNK * FRAME_S
-        wanted: list[NDArray[Any]] = []
+        wanted: list[Floats] = []
         total = sum(len(k) for k in self._kept) // CHUNK  # chunks
         at = total
         for block in reversed(self._kept):
@@ -78,19 +77,19 @@ class Listener:
             caller: (n,) for each 20 ms whether the caller spoke, when the caller's channel is known.
         """
         self._take(self._reader.finish())
-        self._odds.append(self._net.finish())
+        self._odds.append(self._net.finish().astype(np.float16))
         n = -(-self._samples // 160)
-        odds = np.concatenate(self._odds)[:n]
+        odds: Floats = np.concatenate(self._odds)[:n].astype(np.float32)
         return assemble(odds, self._kept, self._samples / RATE_HZ, caller)
 
     def _take(self, blocks: list[Frames]) -> Floats:
         told = [self._net.push(block.features) for block in blocks]
         for block, odds in zip(blocks, told, strict=True):
-            self._odds.append(odds)
-            self._kept.append(block.slim())
+            self._odds.append(odds.astype(np.float16))
+            self._kept.append(Kept.of(block))
         if len(self._kept) >= 2 * _TOGETHER and len(self._kept[-_TOGETHER]) == CHUNK:
             # live frames come in single chunks: join them now and then, so that an hour is not 45,000 small arrays
-            self._kept[-_TOGETHER:] = [join(self._kept[-_TOGETHER:])]
+            self._kept[-_TOGETHER:] = [join_kept(self._kept[-_TOGETHER:])]
             self._odds[-_TOGETHER:] = [np.concatenate(self._odds[-_TOGETHER:])]
         return np.concatenate(told) if told else _NOTHING
 
@@ -148,9 +147,9 @@ def _speaking(listener: Listener) -> NDArray[np.bool_]:
     return out
 
 
-def assemble(odds: Floats, kept: list[Frames], duration_s: float, caller: NDArray[np.bool_] | None) -> Timeline:
+def assemble(odds: Floats, kept: list[Kept], duration_s: float, caller: NDArray[np.bool_] | None) -> Timeline:
     """Make the timeline from the model's odds and what was kept of each frame."""
-    frames = Heard(odds, kept)
+    frames = Heard(len(odds), kept)
     cut = stretches(odds, frames.level_dbfs)
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
     parts = calls.pieces(cut, tones, duration_s)
@@ -184,14 +183,14 @@ def assemble(odds: Floats, kept: list[Frames], duration_s: float, caller: NDArra
 class Heard:
     """What was kept of all frames, cut to the length of the recording."""
 
-    def __init__(self, odds: Floats, kept: list[Frames]) -> None:
-        n = len(odds)
-        self.level_dbfs = np.concatenate([k.level_dbfs for k in kept])[:n]
-        self.k_power = np.concatenate([k.k_power for k in kept])[:n]
-        self.clipped = np.concatenate([k.clipped for k in kept])[:n]
-        self.peaks_hz = np.concatenate([k.peaks_hz for k in kept])[:n]
-        self.peak_shares = np.concatenate([k.peak_shares for k in kept])[:n]
-        self.mel_db = np.concatenate([k.mel_db for k in kept])  # every second frame
+    def __init__(self, frames: int, kept: list[Kept]) -> None:
+        whole = join_kept(kept)
+        self.level_dbfs: Floats = whole.level_dbfs[:frames].astype(np.float32)
+        self.k_power = whole.k_power[:frames]
+        self.clipped = whole.clipped[:frames]
+        self.peaks_hz = whole.peaks_hz[:frames]
+        self.peak_shares = whole.peak_shares[:frames]
+        self.mel_db = whole.mel_db  # of every second frame
         self.prints = fingerprint(self.mel_db)
 
 

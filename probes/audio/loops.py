@@ -26,7 +26,7 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
     fits = [
         (lag, low, mean, compared)
         for lag, low, mean, compared in candidates(prints, music)
-        if low >= 0.7 and low >= 0.845 * mean and lag * _LEAST_TIMES <= len(prints) and compared > 0.25
+        if low >= 0.66 and low >= 0.845 * mean and lag * _LEAST_TIMES <= len(prints) and compared > 0.12
     ]
     good = max((low for _, low, _, _ in fits), default=0.0)
     fits = [f for f in fits if f[1] >= 0.85 * good]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
@@ -31,13 +30,13 @@ class Match:
     end: int
 
 
-def fingerprint(mel_db: Floats | NDArray[np.float16]) -> Floats:
+def fingerprint(mel_db: Floats) -> Floats:
     """Return what is compared: band levels every 40 ms, without what stays the same over a second or so.
 
     Args:
         mel_db: (n, BANDS) for every 40 ms.
     """
-    half = mel_db[:, _BANDS].astype(np.float32)
+    half = mel_db[:, _BANDS]
     half = np.maximum(half, half.max(axis=1, keepdims=True) - 45) if len(half) else half
     half = np.maximum(half, -62)
     half = half - uniform_filter1d(half, 31, axis=0, mode="nearest")
@@ -98,7 +97,7 @@ class _Said:
             score, at = self._search(place, offset, n)
             if score < limit or self._share(place, length, at - offset) < _SHARE:
                 continue
-            earlier = int(self._owner[at])
+            earlier = int(self._owner[at + n // 2])  # its middle: its first step may lie in the gap before it
             shift = (self._starts[which] + offset) - (self._starts[earlier] + at - self._places[earlier])
             return score, earlier, shift, offset, n
         return None
