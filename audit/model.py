@@ -78,7 +78,10 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
-    """Where a case stands. `cursor` is the engine's own stored state, JSON."""
+    """Where a case stands. `cursor` is the engine's own stored state, JSON.
+
+    `next_at_utc` is when its next tick is, or was, due; `woken`: somebody has asked for that tick at once.
+    """
 
     audit: str
     case: str
@@ -92,6 +95,7 @@ class CaseRow:
     ticks_done: int
     next_at_utc: datetime | None
     cursor: str
+    woken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
-from audit.ledger.store import reported
+from audit.ledger.database import reported
 
 APPLICATION = "holdproof"
 FLOW_VERSION = "flow-1"

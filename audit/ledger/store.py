@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from audit.journal import FIRST
-from audit.ledger.codec import moment, moment_text, open_record, seal
+from audit.ledger.codec import moment, moment_text, open_record
+from audit.ledger.database import one_at_a_time, open_engine, reported, without_password
 from audit.ledger.tables import AUDITS, CASES, EFFECTS, EVENTS, SWITCHES, migrate
+from audit.ledger.writing import STOP, Overtaken, Writing, stopped_by, usage_of
 from audit.model import AuditRow, CaseRow, Effect, EffectState, Event, Usage
 from probes.clock import Clock
 from probes.errors import Unavailable, UserError
 from probes.events import Payload
 from probes.model import Sighting
 
-STOP = "stop"
+__all__ = ["Due", "Ledger", "NewCase", "Overtaken", "Writing", "audit_clock", "real_now_utc"]
+
+EVIDENCE = "evidence"
 
 
 def real_now_utc() -> datetime:
@@ -29,13 +33,9 @@ def real_now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-class Overtaken(Exception):
-    """Another run of the same tick has been first; this one leaves without a trace."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCase:
-    """A case as the plan wants it."""
+    """A case as the plan wants it. It begins at `begins_at_utc`; None: with the audit."""
 
     case: str
     vendor: str
@@ -43,6 +43,17 @@ class NewCase:
     scenario: str
     sample: int
     reference: str
+    begins_at_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A case with the number of its next tick and when that is due, in audit time."""
+
+    audit: str
+    case: str
+    tick: int
+    at_utc: datetime
 
 
 class Ledger:
@@ -50,11 +61,12 @@ class Ledger:
 
     def __init__(self, url: str, *, recorded_now: Callable[[], datetime] = real_now_utc) -> None:
         self.url, self.recorded_now = url, recorded_now
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         self._readers = self._engine.execution_options(reading=True)
         try:
             with reported(url), self._engine.begin() as connection:
-                migrate(connection, _without_password(url))
+                one_at_a_time(connection)
+                migrate(connection, without_password(url))
         except BaseException:
             self._engine.dispose()
             raise
@@ -121,7 +133,7 @@ class Ledger:
                             "state": "open",
                             "step": 0,
                             "ticks_done": 0,
-                            "next_at_utc": moment_text(row.started_at_utc),
+                            "next_at_utc": moment_text(case.begins_at_utc or row.started_at_utc),
                             "cursor": "{}",
                         }
                         for case in cases
@@ -172,6 +184,47 @@ class Ledger:
             raise UserError(f'unknown case "{case}"', at=f"audit {audit}", fix=f"see `holdproof cases {audit}`")
         return _case(row)
 
+    def standing(self, audit: str) -> tuple[int, int]:
+        """Return how many cases an audit has, and how many of them are closed."""
+        query = select(CASES.c.state, func.count()).where(CASES.c.audit == audit).group_by(CASES.c.state)
+        with reported(self.url), self._readers.connect() as connection:
+            counted: dict[str, int] = dict(connection.execute(query).tuples().all())
+        return sum(counted.values()), counted.get("closed", 0)
+
+    def due(self, audit: str, until_utc: datetime, *, most: int) -> list[Due]:
+        """Return the open cases whose next tick is due until a moment of audit time, the longest overdue first."""
+        query = (
+            _DUE.where(CASES.c.audit == audit, CASES.c.state == "open", CASES.c.next_at_utc <= moment_text(until_utc))
+            .order_by(CASES.c.next_at_utc)
+            .limit(most)
+        )
+        with reported(self.url), self._readers.connect() as connection:
+            return [_due(row) for row in connection.execute(query)]
+
+    # --- waking ---
+
+    def wake(self, audit: str, case: str) -> bool:
+        """Ask for a case's next tick now; false if it has not begun, or is closed."""
+        with reported(self.url), self._engine.begin() as connection:
+            done = connection.execute(
+                update(CASES)
+                .where(CASES.c.audit == audit, CASES.c.case_id == case, CASES.c.state == "open", CASES.c.ticks_done > 0)
+                .values(woken=1)
+            )
+            return done.rowcount == 1
+
+    def woken(self) -> list[Due]:
+        """Return the cases, of all audits, that were woken and have not had their tick."""
+        with reported(self.url), self._readers.connect() as connection:
+            return [_due(row) for row in connection.execute(_DUE.where(CASES.c.woken == 1))]
+
+    def take_wake(self, audit: str, case: str) -> None:
+        """Say that a tick has begun which sees what the case was woken for; a later waking stays."""
+        with reported(self.url), self._engine.begin() as connection:
+            connection.execute(
+                update(CASES).where(CASES.c.audit == audit, CASES.c.case_id == case, CASES.c.woken == 1).values(woken=0)
+            )
+
     # --- reading events ---
 
     def events(self, audit: str, *, case: str | None = None, after_seq: int = 0) -> list[Event]:
@@ -186,6 +239,18 @@ class Ledger:
         with reported(self.url), self._readers.connect() as connection:
             for record, sha256 in connection.execution_options(yield_per=2000).execute(query.order_by(EVENTS.c.seq)):
                 yield open_record(record, sha256)
+
+    def has_event(self, audit: str, case: str, kinds: Sequence[str], *, after_seq: int) -> bool:
+        """Whether a case has an event of one of these kinds beyond a place in the chain."""
+        query = (
+            select(EVENTS.c.seq)
+            .where(
+                EVENTS.c.audit == audit, EVENTS.c.case_id == case, EVENTS.c.seq > after_seq, EVENTS.c.kind.in_(kinds)
+            )
+            .limit(1)
+        )
+        with reported(self.url), self._readers.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def journal(self, audit: str) -> Iterator[str]:
         """Yield the records as stored, one line each, for a pack (`audit.journal` says how they hang together)."""
@@ -222,10 +287,15 @@ class Ledger:
         with reported(self.url), self._readers.connect() as connection:
             return [_effect(row) for row in connection.execute(query)]
 
+    def live_effects(self) -> list[Effect]:
+        """Return the acts, of all audits, that still go on: calls under way, and acts whose answer is not stored."""
+        with reported(self.url), self._readers.connect() as connection:
+            return [_effect(row) for row in connection.execute(select(EFFECTS).where(EFFECTS.c.live == 1))]
+
     def usage(self, audit: str, vendor: str, day_start_utc: datetime) -> Usage:
         """Return what an audit has used so far, of its calls to `vendor` those since the vendor's day began."""
         with reported(self.url), self._readers.connect() as connection:
-            return _usage(connection, audit, vendor, day_start_utc)
+            return usage_of(connection, audit, vendor, day_start_utc)
 
     # --- the kill switch ---
 
@@ -239,241 +309,24 @@ class Ledger:
     def stopped(self) -> str | None:
         """Return why everything is stopped, or None."""
         with reported(self.url), self._readers.connect() as connection:
-            return _stopped(connection)
+            return stopped_by(connection)
 
+    # --- the evidence folder ---
 
-class Writing:
-    """What can be written within one transaction of an audit."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        audit: str,
-        head_seq: int,
-        head_sha256: str,
-        clock_factor: float,
-        recorded_now: Callable[[], datetime],
-    ) -> None:
-        self._connection, self._audit, self._factor, self._now = connection, audit, clock_factor, recorded_now
-        self.head_seq, self.head_sha256 = head_seq, head_sha256
-
-    def append(self, sightings: Iterable[Sighting], *, case: str | None = None, contact: str | None = None) -> None:
-        """Append events to the chain, in the order given."""
-        rows = []
-        for sighting in sightings:
-            text, sha256 = seal(
-                sighting,
-                audit=self._audit,
-                seq=self.head_seq + 1,
-                case=case,
-                contact=contact,
-                clock_factor=self._factor,
-                recorded_at_utc=self._now(),
-                previous_sha256=self.head_sha256,
-            )
-            self.head_seq, self.head_sha256 = self.head_seq + 1, sha256
-            rows.append(
-                {
-                    "audit": self._audit,
-                    "seq": self.head_seq,
-                    "case_id": case,
-                    "contact": contact,
-                    "kind": sighting.what.KIND,
-                    "at_utc": moment_text(sighting.at_utc),
-                    "record": text,
-                    "sha256": sha256,
-                }
-            )
-        if rows:
-            self._connection.execute(insert(EVENTS), rows)
-
-    def reserve(self, effect: Effect) -> EffectState | None:
-        """Write an intent down. None: it is new and may be done now; else its state from an earlier attempt."""
-        known = self._connection.execute(
-            select(EFFECTS.c.state).where(EFFECTS.c.key == effect.key)
-        ).scalar_one_or_none()
-        if known is not None:
-            return EffectState(known)
-        self._connection.execute(
-            insert(EFFECTS).values(
-                key=effect.key,
-                audit=effect.audit,
-                case_id=effect.case,
-                contact=effect.contact,
-                vendor=effect.vendor,
-                kind=effect.kind,
-                target=effect.target,
-                reserved_at_utc=moment_text(effect.reserved_at_utc),
-                dearest_minor=effect.dearest_minor,
-                cost_minor=None,
-                currency=effect.currency,
-                longest_s=effect.longest_s,
-                live=1,
-                state=effect.state.value,
-            )
-        )
-        return None
-
-    def settle(
-        self,
-        key: str,
-        state: EffectState,
-        *,
-        live: bool,
-        cost_minor: float | None = None,
-        lasted_s: float | None = None,
-    ) -> None:
-        """Say what became of a reserved effect; `live`: it still goes on (a call under way).
-
-        Where the true cost and length are known they take the place of the dearest and the longest.
-        """
-        values: dict[str, Any] = {"state": state.value, "live": int(live)}
-        if cost_minor is not None:
-            values["cost_minor"] = cost_minor
-        if lasted_s is not None:
-            values["longest_s"] = lasted_s
-        self._connection.execute(update(EFFECTS).where(EFFECTS.c.key == key).values(**values))
-
-    def withdraw(self, key: str) -> None:
-        """Take back a reservation of an act that provably never happened, so that it may be tried again."""
-        self._connection.execute(
-            EFFECTS.delete().where(EFFECTS.c.key == key, EFFECTS.c.state == EffectState.RESERVED.value)
-        )
-
-    def usage(self, vendor: str, day_start_utc: datetime) -> Usage:
-        """Return what has been used so far, within this transaction: the caps are judged on it."""
-        return _usage(self._connection, self._audit, vendor, day_start_utc)
-
-    def save_case(self, row: CaseRow, *, tick: int) -> None:
-        """Store where a case stands. `row.ticks_done` is `tick` while that tick goes on and one more when it is over.
-
-        Raises:
-            Overtaken: another run of this tick was first; the transaction must be left, so that nothing is kept twice.
-        """
-        done = self._connection.execute(
-            update(CASES)
-            .where(
-                CASES.c.audit == row.audit,
-                CASES.c.case_id == row.case,
-                CASES.c.ticks_done == tick,
-            )
-            .values(
-                state=row.state,
-                step=row.step,
-                ticks_done=row.ticks_done,
-                next_at_utc=moment_text(row.next_at_utc) if row.next_at_utc else None,
-                cursor=row.cursor,
-            )
-        )
-        if done.rowcount != 1:
-            raise Overtaken(f"{row.case}: tick {tick} is done already")
-
-    def store_head(self) -> None:
-        """Store where the chain ends."""
-        self._connection.execute(
-            update(AUDITS)
-            .where(AUDITS.c.audit == self._audit)
-            .values(head_seq=self.head_seq, head_sha256=self.head_sha256)
-        )
-
-    def end_audit(self, at_utc: datetime) -> bool:
-        """Mark the audit as ended; false if it was already."""
-        done = self._connection.execute(
-            update(AUDITS)
-            .where(AUDITS.c.audit == self._audit, AUDITS.c.ended_at_utc.is_(None))
-            .values(ended_at_utc=moment_text(at_utc))
-        )
-        return done.rowcount == 1
+    def evidence_mark(self, new: str) -> str:
+        """Return the mark of the folder that holds this ledger's artifacts; the first who asks sets it to `new`."""
+        query = select(SWITCHES.c.value).where(SWITCHES.c.name == EVIDENCE)
+        with reported(self.url), self._engine.begin() as connection:
+            one_at_a_time(connection)
+            known: str | None = connection.execute(query).scalar_one_or_none()
+            if known is None:
+                connection.execute(insert(SWITCHES).values(name=EVIDENCE, value=new))
+            return known or new
 
 
 def audit_clock(row: AuditRow) -> Clock:
     """Return the clock that an audit runs by."""
     return Clock(factor=row.clock_factor, origin_utc=row.clock_origin_utc)
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30.0, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we begin transactions ourselves, see below
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A reader that becomes a writer half-way can fail with "locked" at once; writers queue up from the start.
-        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-@contextmanager
-def reported(url: str, what: str = "the ledger") -> Iterator[None]:
-    """Turn a store that fails into an error that says what to do; bugs (bad SQL, integrity) stay what they are."""
-    try:
-        yield
-    except OperationalError as exc:
-        reason = str(exc.orig or exc).strip().splitlines()[0]
-        fix = "free space on this disk" if "full" in reason or "I/O" in reason else "see that it is there and writable"
-        raise Unavailable(
-            f"{what} cannot be used: {reason}",
-            at=_without_password(url),
-            fix=f"{fix}, then run again: the audit resumes where it was",
-        ) from exc
-    except DBAPIError as exc:
-        if "malformed" in str(exc) or "not a database" in str(exc):
-            raise Unavailable(
-                f"{what} is damaged", at=_without_password(url), fix="restore it from a backup (`holdproof backup`)"
-            ) from exc
-        raise
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.split('://')[0]}://…{at}{tail}" if at else url
-
-
-def _usage(connection: Connection, audit: str, vendor: str, day_start_utc: datetime) -> Usage:
-    calls = (EFFECTS.c.audit == audit) & (EFFECTS.c.kind == "call")
-    spent = func.coalesce(func.sum(func.coalesce(EFFECTS.c.cost_minor, EFFECTS.c.dearest_minor)), 0.0)
-    count, seconds, minor = connection.execute(
-        select(func.count(), func.coalesce(func.sum(EFFECTS.c.longest_s), 0.0), spent).where(calls)
-    ).one()
-    day = moment_text(day_start_utc), moment_text(day_start_utc + timedelta(days=1))
-    today = connection.execute(
-        select(func.count()).where(
-            calls,
-            EFFECTS.c.vendor == vendor,
-            EFFECTS.c.reserved_at_utc >= day[0],
-            EFFECTS.c.reserved_at_utc < day[1],
-        )
-    ).scalar_one()
-    live = connection.execute(
-        select(func.count()).where(EFFECTS.c.kind == "call", EFFECTS.c.vendor == vendor, EFFECTS.c.live == 1)
-    ).scalar_one()
-    tickets = connection.execute(
-        select(func.count()).where(EFFECTS.c.audit == audit, EFFECTS.c.kind != "call")
-    ).scalar_one()
-    return Usage(
-        calls=count,
-        calls_today=today,
-        call_minutes=seconds / 60.0,
-        spent_minor=minor,
-        tickets=tickets,
-        calls_live_for_vendor=live,
-        stopped=_stopped(connection),
-    )
-
-
-def _stopped(connection: Connection) -> str | None:
-    value: str | None = connection.execute(select(SWITCHES.c.value).where(SWITCHES.c.name == STOP)).scalar_one_or_none()
-    return value
 
 
 def _audit(row: Row[Any]) -> AuditRow:
@@ -506,7 +359,15 @@ def _case(row: Row[Any]) -> CaseRow:
         ticks_done=row.ticks_done,
         next_at_utc=moment(row.next_at_utc) if row.next_at_utc else None,
         cursor=row.cursor,
+        woken=row.woken == 1,
     )
+
+
+_DUE: Select[Any] = select(CASES.c.audit, CASES.c.case_id, CASES.c.ticks_done, CASES.c.next_at_utc)
+
+
+def _due(row: Row[Any]) -> Due:
+    return Due(row.audit, row.case_id, row.ticks_done, moment(row.next_at_utc))
 
 
 def _effect(row: Row[Any]) -> Effect:

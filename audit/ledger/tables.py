@@ -55,7 +55,9 @@ CASES = Table(
     Column("ticks_done", BigInteger, nullable=False),
     Column("next_at_utc", String(32)),
     Column("cursor", Text, nullable=False),
-    Index("cases_by_state", "audit", "state"),
+    Column("woken", Integer, nullable=False, server_default="0"),
+    Index("cases_by_state", "audit", "state", "next_at_utc"),
+    Index("cases_woken", "woken"),
 )
 
 EVENTS = Table(
@@ -90,6 +92,7 @@ EFFECTS = Table(
     Column("live", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Index("effects_by_vendor", "audit", "vendor", "kind"),
+    Index("effects_live", "live"),
 )
 
 SWITCHES = Table(
@@ -97,11 +100,22 @@ SWITCHES = Table(
 )
 
 
-def _first(connection: Connection) -> None:
-    METADATA.create_all(connection)
+def _second(connection: Connection) -> None:
+    """From 1: cases that can be woken, and quick answers to what is due and what is live."""
+    for statement in (
+        "ALTER TABLE cases ADD COLUMN woken INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX cases_by_state",
+        "CREATE INDEX cases_by_state ON cases (audit, state, next_at_utc)",
+        "CREATE INDEX cases_woken ON cases (woken)",
+        "CREATE INDEX effects_live ON effects (live)",
+        # A case in the midst of a tick had no moment; now it keeps the one at which that tick was due.
+        "UPDATE cases SET next_at_utc = '2000-01-01T00:00:00.000000Z' WHERE next_at_utc IS NULL AND state = 'open'",
+    ):
+        connection.exec_driver_sql(statement)
 
 
-MIGRATIONS = (_first,)
+VERSION = 2
+MIGRATIONS = {1: _second}
 
 
 def migrate(connection: Connection, where: str) -> None:
@@ -113,14 +127,18 @@ def migrate(connection: Connection, where: str) -> None:
     version = 0
     if inspect(connection).has_table(SCHEMA.name):
         version = connection.execute(select(SCHEMA.c.version)).scalar_one_or_none() or 0
-    if version > len(MIGRATIONS):
+    if version > VERSION:
         raise Unavailable(
-            f"this ledger was written by a newer holdproof (schema {version}, this one knows {len(MIGRATIONS)})",
+            f"this ledger was written by a newer holdproof (schema {version}, this one knows {VERSION})",
             at=where,
             fix="install the newer version",
         )
-    for step in MIGRATIONS[version:]:
-        step(connection)
-    if version != len(MIGRATIONS):
-        connection.execute(SCHEMA.delete())
-        connection.execute(SCHEMA.insert().values(version=len(MIGRATIONS)))
+    if version == VERSION:
+        return
+    if version == 0:
+        METADATA.create_all(connection)
+    else:
+        for number in range(version, VERSION):
+            MIGRATIONS[number](connection)
+    connection.execute(SCHEMA.delete())
+    connection.execute(SCHEMA.insert().values(version=VERSION))

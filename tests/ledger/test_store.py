@@ -210,6 +210,48 @@ def test_a_newer_ledger_is_refused(database_url: str) -> None:
         Ledger(database_url)
 
 
+def test_a_ledger_of_version_1_is_brought_forward(database_url: str) -> None:
+    from sqlalchemy import create_engine
+
+    engine = create_engine(database_url)
+    statements = (Path(__file__).parents[1] / "data/ledger/version_1.sql").read_text().split(";\n")
+    with engine.begin() as connection:
+        for statement in statements:
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+    engine.dispose()
+    ledger = Ledger(database_url)
+    row = ledger.case("acme-1", CASE.case)
+    assert (row.ticks_done, row.woken) == (3, False)
+    assert [due.case for due in ledger.due("acme-1", NOW, most=9)] == [CASE.case]  # it was cut short: it is due now
+    assert ledger.wake("acme-1", CASE.case)
+    assert ledger.live_effects() == []
+    ledger.close()
+    Ledger(database_url).close()
+
+
+def test_what_is_due_comes_the_longest_overdue_first(ledger: Ledger) -> None:
+    names = [replace(CASE, case=f"c{number}", begins_at_utc=NOW + timedelta(hours=number)) for number in (3, 1, 2)]
+    ledger.begin_audit(replace(AUDIT, audit="acme-2"), names)
+    assert [due.case for due in ledger.due("acme-2", NOW + timedelta(hours=2), most=9)] == ["c1", "c2"]
+    assert [due.case for due in ledger.due("acme-2", NOW + timedelta(hours=9), most=1)] == ["c1"]
+    assert ledger.standing("acme-2") == (3, 0)
+
+
+def test_a_case_is_woken_until_its_tick_begins(ledger: Ledger) -> None:
+    assert not ledger.wake("acme-1", CASE.case)  # it has not begun
+    row = ledger.case("acme-1", CASE.case)
+    with ledger.writing("acme-1") as writing:
+        writing.save_case(replace(row, ticks_done=1), tick=0)
+    assert ledger.wake("acme-1", CASE.case)
+    assert [(due.case, due.tick) for due in ledger.woken()] == [(CASE.case, 1)]
+    ledger.take_wake("acme-1", CASE.case)
+    assert ledger.woken() == []
+    ledger.wake("acme-1", CASE.case)  # while the tick runs
+    with ledger.writing("acme-1") as writing:
+        assert writing.woken(CASE.case)
+
+
 def test_naive_moments_are_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         Sighting(what=CaseClosed(CaseOutcome.RESOLVED, "x"), at_utc=datetime(2026, 1, 1))  # noqa: DTZ001
