@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 T = TypeVar("T")
-_PASSES = 4
+_PASSES = 8  # two or three are needed; each change of a page number asks for one more
 _PATH = {"m", "l", "c", "v", "y", "re", "h"}
 _PAINT = {"S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "sh"}
 
@@ -37,13 +37,13 @@ async def _print(
     html_for: Callable[[Mapping[str, int]], str], title: str, made_utc: datetime, explicit: str | None
 ) -> bytes:
     async with open_browser(explicit) as (browser, _):
-        pages: Mapping[str, int] = {}
+        html, data = "", b""
         for _ in range(_PASSES):
-            data = await _pass(browser, html_for(pages))
-            found = destinations(data)
-            if found == pages:
+            following = html_for(destinations(data) if data else {})
+            if following == html:
                 break
-            pages = found
+            html = following
+            data = await _pass(browser, html)
         return finish(data, title=title, made_utc=made_utc)
 
 

@@ -16,7 +16,8 @@ from probes.errors import Unavailable, UserError
 from probes.model import Artifact
 from reports import tables, words
 from reports.documents import executive
-from reports.documents.render import render
+from reports.documents.render import Printing, render
+from reports.envelope import envelope
 from reports.pdf import make_pdf
 
 AUDIENCES = ("executive",)
@@ -94,13 +95,18 @@ def _write(
             shutil.rmtree(left_over)  # files of an earlier report would look like evidence of this one
     evidence = _write_evidence(analysis, artifacts, out)
     report = executive.build(
-        analysis, evidence, now_utc=now_utc, classification=classification, key_fingerprint=key_fingerprint
+        analysis,
+        evidence,
+        now_utc=now_utc,
+        classification=classification,
+        key_fingerprint=key_fingerprint,
+        envelopes=_envelopes(analysis, artifacts),
     )
     html, pdf, data = out / "report.html", out / "report.pdf", out / "data.json"
     html.write_text(render(report, "screen"), encoding="utf-8")
     pdf.write_bytes(
         make_pdf(
-            lambda pages: render(report, "print", pages),
+            Printing(report),
             title=f"{words.plain(report.title, 120)}: report on customer support",
             made_utc=now_utc,
             browser=browser,
@@ -114,6 +120,12 @@ def _write(
         # The mark at the start tells spreadsheets that this is UTF-8.
         written[-1].write_text(text, encoding="utf-8-sig", newline="")
     return ReportFiles(out, pdf, html, data, tuple(written), evidence, analysis.audit, report.title)
+
+
+def _envelopes(analysis: Analysis, artifacts: ArtifactReader) -> dict[str, tuple[float, ...]]:
+    heard = [call.recording for call in executive.drawn_calls(analysis) if call.recording and call.timeline]
+    found = {recording.sha256: envelope(artifacts.get(recording)) for recording in heard}
+    return {sha256: levels for sha256, levels in found.items() if levels is not None}
 
 
 def _write_evidence(analysis: Analysis, artifacts: ArtifactReader, out: Path) -> dict[str, str]:

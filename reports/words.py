@@ -93,7 +93,8 @@ def value(amount: float, unit: str) -> str:
         case "ratio":
             return share(amount)
         case _:
-            return f"{number(amount)} {unit}".strip()
+            said = number(amount)
+            return f"{said} {unit.removesuffix('s') if said == '1' else unit}".strip()
 
 
 def interval(low: float, high: float, unit: str) -> str:
@@ -102,8 +103,10 @@ def interval(low: float, high: float, unit: str) -> str:
 
 
 def estimate(measure: Measure) -> str:
-    """Return a measure's estimate, or that it is not rated."""
-    return value(measure.estimate, measure.unit) if measure.estimate is not None else "not rated"
+    """Return a measure's estimate; where there is none, from what to what it was observed."""
+    if measure.estimate is not None:
+        return value(measure.estimate, measure.unit)
+    return observed_span(measure) if measure.observed else "not seen"
 
 
 def observed_span(measure: Measure) -> str:

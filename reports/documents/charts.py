@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,7 +27,9 @@ from reports.figures.dots import Dot, Row, dots_svg
 from reports.figures.promises import Pledge, promises_svg
 from reports.figures.survival import Curve, survival_svg
 
-MOST_PLEDGES, MOST_CURVES, FEWEST_OBSERVED = 14, 3, 2
+# The levels of each recording, by its hash.
+Envelopes = Mapping[str, Sequence[float]]
+MOST_PLEDGES, MOST_CURVES, FEWEST_OBSERVED = 14, 3, 3
 _CURVE_FROM_N = 6
 _OUR_KINDS = frozenset({"ticket_submitted", "message_sent"})
 _VENDOR_KINDS = frozenset({"message_seen", "status_seen", "hand_off_seen"})
@@ -226,19 +228,20 @@ def _mark(number: int, lane: Lane, line: StoryLine, call: CallRecord | None) -> 
     return Mark(number, lane, line.at_utc, line.sentence)
 
 
-def call_chart(call: CallRecord) -> Chart | None:
+def call_chart(call: CallRecord, envelopes: Envelopes) -> Chart | None:
     """Draw what was heard on a call; None where nothing was recorded."""
     if call.timeline is None:
         return None
     svg = call_strip_svg(
         call.timeline,
         title=f"Call {call.number_in_case} of case {call.case}",
+        envelope=envelopes.get(call.recording.sha256) if call.recording else None,
         end_note=f"{words.ENDED_BY[call.ended_by]}, {words.clock(call.timeline.duration_s)}",
     )
     caption = "Minutes and seconds of the recording."
     if call.timeline.holds:
         caption += " Bracket: on hold; its ticks mark where the music begins again."
-    return Chart(Markup(svg), f"{caption} Found by machine (listener {call.timeline.listener_version}).")  # noqa: S704
+    return Chart(Markup(svg), f"{caption} Found by machine ({call.timeline.listener_version}).")  # noqa: S704
 
 
 def call_moments(timeline: Timeline) -> list[tuple[float, str]]:

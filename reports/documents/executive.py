@@ -30,9 +30,9 @@ from audit.analysis.model import (
 )
 from reports import words
 from reports.documents import charts
-from reports.documents.charts import Chart
+from reports.documents.charts import Chart, Envelopes
 
-MOST_CHARTED = 3
+MOST_CHARTED, MOST_OTHERS = 3, 36
 MOST_STORIES, MOST_PROMISES, MOST_POINTS, MOST_EVIDENCE, MOST_MEASURES = 12, 60, 6, 400, 150
 # Which two measures stand beside the share of expectations met, where they were rated: the first two of these.
 LEADING = (
@@ -89,6 +89,7 @@ class FindingGroup:
     anchor: str
     lead: Finding
     others: tuple[Finding, ...]
+    others_more: int
     chart: Chart | None
     evidence: tuple[str, ...]
     story: str | None
@@ -176,11 +177,11 @@ class ExecutiveReport:
     summaries: tuple[VendorSummary, ...]
     leading: tuple[str, ...]
     established: tuple[Finding, ...]
-    established_more: int
-    open_points: tuple[Finding, ...]
-    open_more: int
+    unsure: tuple[Finding, ...]
+    points: int
     groups: tuple[FindingGroup, ...]
     not_established: tuple[Finding, ...]
+    not_established_more: int
     scorecards: tuple[Scorecard, ...]
     promises: tuple[PromiseSection, ...]
     headlines: Chart | None
@@ -194,6 +195,7 @@ class ExecutiveReport:
     anchors: frozenset[str]
     measures: tuple[Measure, ...]
     measures_left_out: int
+    unseen: tuple[str, ...]
     tests: tuple[tuple[str, tuple[Stated, ...]], ...]
     judged: bool
     measure_names: Mapping[str, str]
@@ -206,18 +208,30 @@ def build(
     now_utc: datetime,
     classification: str,
     key_fingerprint: str | None = None,
+    envelopes: Envelopes | None = None,
 ) -> ExecutiveReport:
-    """Lay out an analysis. `files` gives the path beside the report for each artifact's hash."""
+    """Lay out an analysis.
+
+    Args:
+        analysis: what is said; no number is worked out here.
+        files: the path beside the report of each artifact, by its hash.
+        now_utc: when the report is made.
+        classification: printed on every page.
+        key_fingerprint: of the key that will seal the pack, for the cover.
+        envelopes: the levels of recordings, by hash; a call without them is drawn without a waveform.
+    """
+    envelopes = envelopes or {}
     vendors = {vendor.id: vendor for vendor in analysis.vendors}
     evidence = {item.number: item for item in analysis.evidence}
     zone = words.zone(analysis.vendors[0].time_zone if len(analysis.vendors) == 1 else "UTC")
     stories = _chosen_stories(analysis)
     leading = _leading(analysis.measures)
-    sections = tuple(_story(analysis, story, vendors, evidence, files) for story in stories)
+    seen = [measure for measure in analysis.measures if measure.n]
+    sections = tuple(_story(analysis, story, vendors, evidence, files, envelopes) for story in stories)
     confirmed = _by_vendor(analysis, [f for f in analysis.findings if f.verdict is Verdict.CONFIRMED])
     unsure = _by_vendor(analysis, [f for f in analysis.findings if f.verdict is not Verdict.CONFIRMED])
-    points = MOST_POINTS if len(analysis.vendors) <= MOST_CHARTED else MOST_POINTS // 2  # page 2 is one page
-    groups = _groups(analysis, {section.story.case: section.anchor for section in sections})
+    undecided = tuple(f for f in unsure if f.verdict is not Verdict.ANOMALY)
+    groups = _groups(analysis, {section.story.case: section.anchor for section in sections}, envelopes)
     promises = tuple(_promises(analysis, vendor) for vendor in analysis.vendors)
     cited = _cited(analysis, groups, sections, promises)
     rows = _evidence_rows([item for item in analysis.evidence if item.number in cited], files)
@@ -232,12 +246,12 @@ def build(
         vendors=vendors,
         summaries=tuple(_summary(analysis, vendor, [m.id for m in leading]) for vendor in analysis.vendors),
         leading=tuple(words.capital(measure.name) for measure in leading),
-        established=confirmed[:points],
-        established_more=max(0, len(confirmed) - points),
-        open_points=unsure[:points],
-        open_more=max(0, len(unsure) - points),
+        established=confirmed,
+        unsure=unsure,
+        points=MOST_POINTS if len(analysis.vendors) <= MOST_CHARTED else MOST_POINTS // 2,
         groups=groups,
-        not_established=tuple(f for f in unsure if f.verdict is not Verdict.ANOMALY),
+        not_established=undecided[:MOST_OTHERS],
+        not_established_more=max(0, len(undecided) - MOST_OTHERS),
         scorecards=tuple(card for card in analysis.scorecards if any(d.score is not None for d in card.dimensions)),
         promises=tuple(section for section in promises if section.rows),
         headlines=charts.headlines_chart(analysis),
@@ -249,8 +263,9 @@ def build(
         evidence_left_out=len(analysis.evidence) - len({row.evidence.number for row in rows[:MOST_EVIDENCE]}),
         evidence_zone=zone.key,
         anchors=frozenset(row.evidence.number for row in rows[:MOST_EVIDENCE]),
-        measures=analysis.measures[:MOST_MEASURES],
-        measures_left_out=max(0, len(analysis.measures) - MOST_MEASURES),
+        measures=tuple(seen[:MOST_MEASURES]),
+        measures_left_out=max(0, len(seen) - MOST_MEASURES),
+        unseen=tuple(dict.fromkeys(m.name for m in analysis.measures if m.id not in {s.id for s in seen})),
         tests=_tests(analysis),
         judged=bool(analysis.judgements),
         measure_names={measure.id: measure.name for measure in analysis.measures},
@@ -265,6 +280,13 @@ def _tests(analysis: Analysis) -> tuple[tuple[str, tuple[Stated, ...]], ...]:
         ("What the service costs its customer", analysis.costs),
     )
     return tuple((heading, items) for heading, items in found if items)
+
+
+def drawn_calls(analysis: Analysis) -> list[CallRecord]:
+    """Return the calls that a report may draw: those of the cases it tells, and those that findings name."""
+    cases = {story.case for story in _chosen_stories(analysis)}
+    named = {finding.contact for finding in analysis.findings}
+    return [call for call in analysis.calls if call.case in cases or call.contact in named]
 
 
 def practice_notice(clock_factor: float) -> str | None:
@@ -295,9 +317,6 @@ def _headline_number(headline: Headline) -> Number:
 
 
 def _measure_number(measure: Measure) -> Number:
-    if measure.estimate is None and measure.n:
-        why = measure.why_not or "too few for an interval"
-        return Number(words.observed_span(measure), measure.name, why, why, words.counted(measure))
     interval = found = words.estimate_interval(measure)
     if measure.low is not None and measure.high is not None:
         found = words.interval(measure.low, measure.high, measure.unit)
@@ -332,7 +351,7 @@ def _by_vendor(analysis: Analysis, findings: Sequence[Finding]) -> tuple[Finding
     return tuple(taken)
 
 
-def _groups(analysis: Analysis, told: Mapping[str, str]) -> tuple[FindingGroup, ...]:
+def _groups(analysis: Analysis, told: Mapping[str, str], envelopes: Envelopes) -> tuple[FindingGroup, ...]:
     """Gather confirmed findings and anomalies by measure (by case where there is no measure)."""
     gathered: dict[str, list[Finding]] = {}
     for finding in sorted(analysis.findings, key=lambda f: _STANDING[f.verdict]):
@@ -344,10 +363,18 @@ def _groups(analysis: Analysis, told: Mapping[str, str]) -> tuple[FindingGroup, 
         spoken = frozenset(finding.vendor for finding in findings[:1])
         chart = charts.measure_chart(analysis, measure, spoken) if not measure.startswith("\0") else None
         if chart is None and (contact := next((f.contact for f in findings if f.contact in strips), None)) is not None:
-            chart = charts.call_chart(strips.pop(contact))  # each call is drawn once here, and again in its case
-        cited = tuple(dict.fromkeys(ref for finding in findings for ref in finding.evidence))
+            chart = charts.call_chart(
+                strips.pop(contact), envelopes
+            )  # each call is drawn once here, and again in its case
+        lead, *rest = findings
+        others = tuple(rest)
+        cited = tuple(dict.fromkeys(ref for finding in (lead, *others[:MOST_OTHERS]) for ref in finding.evidence))
         story = next((told[f.case] for f in findings if f.case is not None and f.case in told), None)
-        groups.append(FindingGroup(f"finding-{number}", findings[0], tuple(findings[1:]), chart, cited, story))
+        groups.append(
+            FindingGroup(
+                f"finding-{number}", lead, others[:MOST_OTHERS], len(others[MOST_OTHERS:]), chart, cited, story
+            )
+        )
     return tuple(groups)
 
 
@@ -396,6 +423,7 @@ def _story(
     vendors: Mapping[str, VendorName],
     evidence: Mapping[str, Evidence],
     files: Mapping[str, str],
+    envelopes: Envelopes,
 ) -> StorySection:
     calls = [call for call in analysis.calls if call.case == story.case]
     anchors = {call.contact: f"call-{slug(call.contact)}" for call in calls}
@@ -404,17 +432,19 @@ def _story(
     for number, line in enumerate(story.lines, start=1):
         contact = next((of_contact[ref] for ref in line.evidence if of_contact.get(ref) in anchors), None)
         lines.append(NumberedLine(number, line, anchors.get(contact or "")))
-    sections = tuple(_call(call, anchors[call.contact], lines, files) for call in calls)
+    sections = tuple(_call(call, anchors[call.contact], lines, files, envelopes) for call in calls)
     chart = charts.case_chart(analysis, story, dict(evidence))
     return StorySection(f"case-{slug(story.case)}", story, vendors[story.vendor], chart, tuple(lines), sections)
 
 
-def _call(call: CallRecord, anchor: str, lines: Sequence[NumberedLine], files: Mapping[str, str]) -> CallSection:
+def _call(
+    call: CallRecord, anchor: str, lines: Sequence[NumberedLine], files: Mapping[str, str], envelopes: Envelopes
+) -> CallSection:
     audio = files.get(call.recording.sha256) if call.recording else None
     told = [(n.line.t_s, n.line.sentence) for n in lines if n.call == anchor and n.line.t_s is not None]
     heard = charts.call_moments(call.timeline) if call.timeline else []
     moments = tuple(sorted([*told, *heard], key=lambda moment: moment[0]))
-    return CallSection(anchor, call, charts.call_chart(call), audio, moments, words.call(call))
+    return CallSection(anchor, call, charts.call_chart(call, envelopes), audio, moments, words.call(call))
 
 
 def _cited(

@@ -36,6 +36,7 @@ _EXTENDED = (
 _NEEDS_EXTENDED = re.compile(
     "[\u0100-\u0130\u0132-\u0151\u0154-\u02ba\u1d00-\u1dbf\u1e00-\u1e9f\u1ef2-\u1eff\u20a0-\u20ab\u20ad-\u20c0]"
 )
+_SECTIONS = ("findings", "scorecard", "promises", "cases", "accounting")
 _VERDICT_SHAPES = {
     Verdict.CONFIRMED: ("circle", g.INK),
     Verdict.ANOMALY: ("ring", g.INK),
@@ -44,8 +45,32 @@ _VERDICT_SHAPES = {
 }
 
 
-def render(report: ExecutiveReport, medium: Medium, pages: Mapping[str, int] | None = None) -> str:
-    """Return the report as HTML. `pages` gives the page of each anchor, on paper, once it is known."""
+class Printing:
+    """Renders a report for paper, pass after pass. Page 2 must stand alone: what does not fit there comes later."""
+
+    def __init__(self, report: ExecutiveReport) -> None:
+        self._report, self._points = report, report.points
+
+    def __call__(self, pages: Mapping[str, int]) -> str:
+        """Return the HTML for the next pass; `pages` is what the last one told of the place of each anchor."""
+        following = [page for anchor, page in pages.items() if anchor in _SECTIONS]
+        if following and min(following) > pages.get("summary", 2) + 1:
+            self._points = max(1, self._points - 2)
+        return render(self._report, "print", pages, self._points)
+
+
+def render(
+    report: ExecutiveReport, medium: Medium, pages: Mapping[str, int] | None = None, points: int | None = None
+) -> str:
+    """Return the report as HTML.
+
+    Args:
+        report: what it says.
+        medium: paper, or a screen with a player.
+        pages: the page of each anchor, on paper, once it is known.
+        points: how many findings each column of page 2 shows.
+    """
+    points = report.points if points is None else points
     environment = _environment()
     template = environment.get_template("report/report.html")
     script = _resource("report/player.js") if medium == "screen" else ""
@@ -53,6 +78,10 @@ def render(report: ExecutiveReport, medium: Medium, pages: Mapping[str, int] | N
         "r": report,
         "medium": medium,
         "pages": dict(pages or {}),
+        "established": report.established[:points],
+        "established_more": max(0, len(report.established) - points),
+        "unsure": report.unsure[:points],
+        "unsure_more": max(0, len(report.unsure) - points),
         "script": Markup(script),  # noqa: S704 - our own file
         "csp": content_policy(script),
         "playable": {c.anchor for s in report.stories for c in s.calls if c.audio},
@@ -138,6 +167,8 @@ def _environment() -> Environment:
         "share": words.share,
         "whole": lambda value: words.number(value, 0),
         "figure_words": words.number,
+        # The fonts hold no arrow; on a scale it means "gives".
+        "spelled": lambda text: text.replace(" → ", ": "),
         "clock": words.clock,
         "seconds": lambda value: f"{value:.3f}",
         "money": words.money,

@@ -81,16 +81,20 @@ def call_strip_svg(
     """
     wave = 40.0 if envelope else 0.0
     top = _STRIP_TOP + wave
-    bottom = top + _STRIP_HEIGHT + 30.0 * bool(timeline.holds)
-    figure = g.Figure(width, bottom + 24, title, described(timeline, title, end_note))
     x = g.Scale(0.0, max(timeline.duration_s, 0.001), 1.0, width - 1)
+    said = _hold_lines(timeline.holds, x, width)
+    lines = 1 + max((line for _, line, _ in said), default=-1)
+    bottom = top + _STRIP_HEIGHT + 17.0 * bool(said) + 13.0 * lines
+    figure = g.Figure(width, bottom + 24, title, described(timeline, title, end_note))
     if envelope:
         _draw_wave(figure, envelope, x, top - 8 - wave / 2 + 2, wave / 2 - 4)
     for phase in phases(timeline.segments):
         _draw_phase(figure, phase, x, top)
     figure.rect(x.x0, top, x.x1 - x.x0, _STRIP_HEIGHT, "none", stroke=g.GREY, stroke_width=0.8)
-    for hold in timeline.holds:
-        _draw_hold(figure, hold, x, top + _STRIP_HEIGHT + 4, width)
+    for hold, (middle, line, text) in zip(timeline.holds, said, strict=True):
+        _draw_hold(figure, hold, x, top + _STRIP_HEIGHT + 4)
+        y = top + _STRIP_HEIGHT + 23 + 13 * line
+        figure.text(middle, y, text, size=g.SMALL, fill=g.HOLD, anchor="middle", weight=600)
     _draw_labels(figure, _labels(timeline, end_note, x, width), x, 10.0, top)
     figure.ticks([(x(tick), words.clock(tick)) for tick in g.duration_ticks(x.high, 9)], bottom)
     return figure.svg()
@@ -167,7 +171,21 @@ def hold_text(hold: Hold) -> str:
     return "; ".join(parts)
 
 
-def _draw_hold(figure: g.Figure, hold: Hold, x: g.Scale, y: float, width: float) -> None:
+def _hold_lines(holds: Sequence[Hold], x: g.Scale, width: float) -> list[tuple[float, int, str]]:
+    """Return where the words of each hold stand: their middle, their line, and the words; none overlap."""
+    ends: list[float] = []
+    placed = []
+    for hold in holds:
+        text = g.shorten(hold_text(hold), width, g.SMALL)
+        half = g.text_width(text, g.SMALL) / 2
+        middle = min(max((x(hold.start_s) + x(hold.end_s)) / 2, half), width - half)
+        line = next((i for i, end in enumerate(ends) if end + _GAP <= middle - half), len(ends))
+        ends[line : line + 1] = [middle + half]
+        placed.append((middle, line, text))
+    return placed
+
+
+def _draw_hold(figure: g.Figure, hold: Hold, x: g.Scale, y: float) -> None:
     x1, x2 = x(hold.start_s), x(hold.end_s)
     figure.path(f"M{x1:.2f} {y:.2f}v6H{x2:.2f}v-6", stroke=g.HOLD, width=1.6)
     if hold.music_loop_s and (x2 - x1) * hold.music_loop_s / max(hold.end_s - hold.start_s, 0.001) >= 3.0:
@@ -175,17 +193,6 @@ def _draw_hold(figure: g.Figure, hold: Hold, x: g.Scale, y: float, width: float)
         while beat < hold.end_s:
             figure.line(x(beat), y + 1, x(beat), y + 6, g.HOLD, 0.9)
             beat += hold.music_loop_s
-    text = g.shorten(hold_text(hold), width, g.SMALL)
-    half = g.text_width(text, g.SMALL) / 2
-    figure.text(
-        min(max((x1 + x2) / 2, half), width - half),
-        y + 19,
-        text,
-        size=g.SMALL,
-        fill=g.HOLD,
-        anchor="middle",
-        weight=600,
-    )
 
 
 def _draw_wave(figure: g.Figure, envelope: Sequence[float], x: g.Scale, middle: float, half: float) -> None:

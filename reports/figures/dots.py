@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,15 +111,13 @@ def _draw_row(figure: g.Figure, row: Row, scale: g.Scale, unit: str, y: float, r
 
 def _lifts(xs: Sequence[float]) -> list[float]:
     """Return how far each dot moves up or down so that dots at the same place stay countable."""
-    placed: list[tuple[float, float]] = []
     lifts = [0.0] * len(xs)
+    last_at = [-math.inf] * 9  # on each of nine levels, where the last dot is
     for index in sorted(range(len(xs)), key=lambda i: xs[i]):
-        for step in range(9):
-            lift = (step + 1) // 2 * 4.4 * (-1 if step % 2 else 1)
-            if all(abs(xs[index] - x) >= 6.5 or abs(lift - other) >= 4.4 for x, other in placed):
-                break
-        lifts[index] = lift
-        placed.append((xs[index], lift))
+        free = next((level for level, x in enumerate(last_at) if xs[index] - x >= 6.5), None)
+        level = last_at.index(min(last_at)) if free is None else free
+        last_at[level] = xs[index]
+        lifts[index] = (level + 1) // 2 * 4.4 * (-1 if level % 2 else 1)
     return lifts
 
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +198,26 @@ def test_with_many_vendors_the_result_is_still_one_page(many: Written) -> None:
     assert "Well established" in pages[1]
     assert "Not established" in pages[1]
     assert "What was found" in pages[2]
+
+
+def test_page_two_stands_alone_however_much_there_is_to_say(tmp_path: Path) -> None:
+    store = Store()
+    analysis = departure(store)
+    long = (
+        "A finding of many words, of the kind that a case of several calls and promises gives rise to, and then some. "
+    )
+    findings = tuple(
+        replace(finding, id=f"{finding.id}-{i}", sentence=f"{i}. {long * 3}")
+        for i in range(8)
+        for finding in analysis.findings
+    )
+    judgement = replace(analysis.judgements[0], missing=tuple(f"{i}: {long}" for i in range(12)))
+    analysis = replace(analysis, findings=findings, judgements=(judgement,))
+    pages = Written(analysis, write_report(analysis, store, tmp_path, now_utc=NOW)).pages()
+    assert "The decision asked for" in pages[1]
+    assert "Rule: Do not sign yet where" in pages[1]
+    assert "What was found" in pages[2]
+    assert "11: A finding of many words" in " ".join(pages)
 
 
 def test_captured_pages_cannot_run_when_opened(practice: Written) -> None:
