@@ -64,6 +64,9 @@ class _Words(dateutil_parser.parserinfo):  # type: ignore[misc]
     ]
 
 
+_PARSER = dateutil_parser.parser(_Words())
+
+
 def claimed_moment(
     text: str, *, zone: tzinfo | None, day_first: bool | None = None, time_format: str | None = None
 ) -> datetime | None:
@@ -117,11 +120,7 @@ def _parsed(text: str, day_first: bool | None) -> datetime | None:
     for filler in (datetime(2001, 1, 1, 3), datetime(2006, 10, 28, 17)):  # noqa: DTZ001
         # What the text leaves open is filled from elsewhere; two fillers that agree show that nothing was open.
         try:
-            readings.add(
-                dateutil_parser.parse(
-                    text, parserinfo=_Words(), default=filler, dayfirst=bool(day_first), tzinfos=_zone_offset
-                )
-            )
+            readings.add(_PARSER.parse(text, default=filler, dayfirst=bool(day_first), tzinfos=_zone_offset))
         except (ValueError, OverflowError, TypeError):
             return None
     return readings.pop() if len(readings) == 1 else None
