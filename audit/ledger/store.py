@@ -188,7 +188,7 @@ class Ledger:
         """Return how many cases an audit has, and how many of them are closed."""
         query = select(CASES.c.state, func.count()).where(CASES.c.audit == audit).group_by(CASES.c.state)
         with reported(self.url), self._readers.connect() as connection:
-            counted: dict[str, int] = dict(connection.execute(query).tuples().all())
+            counted = {row[0]: row[1] for row in connection.execute(query)}
         return sum(counted.values()), counted.get("closed", 0)
 
     def due(self, audit: str, until_utc: datetime, *, most: int) -> list[Due]:
