@@ -11,9 +11,12 @@ from probes.audio.states import MUSIC, OVER, SILENCE, Stretch
 from probes.audio.timeline import HoldMode, Label, Tone
 
 _SHORTEST_MUSIC_S = 1.5  # music in all that a hold must hold
+_SHORTEST_WORDS_S = 1.6  # said over music
+_WEAK_MUSIC_S, _WEAK_ODDS = 15.0, 0.75
 _LONGEST_GAP_S = 6.0  # silence inside a hold with music
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONG_SILENCE_S = 11.0
+_LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.93
 _MUSICAL = (HoldMode.MUSIC, HoldMode.MUSIC_AND_MESSAGES)
 
 
@@ -65,6 +68,26 @@ def pieces(stretches: list[Stretch], tones: list[Tone], duration_s: float) -> li
         if p.kind == "tone" and p.label is Label.UNSURE:  # the model hears a tone, but there is none with a name
             _name_by_neighbours(p, tones)
     return _joined([p for p in out if p.end_s - p.start_s > 1e-6])
+
+
+def settle(parts: list[Piece]) -> list[Piece]:
+    """Give sounds too short to be what they seem to what is around them."""
+    for before, p, after in zip(parts, parts[1:], parts[2:], strict=False):
+        beside = {before.kind, after.kind}
+        if p.kind == "speech" and beside == {"music"} and p.length_s < _SHORTEST_WORDS_S:
+            p.kind, p.over_music = "music", False  # a sung word, a solo
+        elif p.kind == "music" and beside == {"silence"} and p.length_s < _SHORTEST_MUSIC_S:
+            p.kind = "silence"  # a rustle
+        elif (
+            p.kind == "music"
+            and beside == {"speech"}
+            and p.length_s < 1.2
+            and not (before.over_music or after.over_music)
+        ):
+            p.kind = "speech"
+    if len(parts) > 1 and parts[0].kind == "music" and parts[1].kind == "silence" and parts[0].length_s < 2.5:
+        parts[0].kind = "silence"  # noise, before its level is known
+    return _joined(parts)
 
 
 def _laid_over(parts: list[Piece], tone: Tone) -> list[Piece]:
@@ -174,12 +197,50 @@ def _with_music(parts: list[Piece]) -> list[HoldSpan]:
         music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
         if music_s < _SHORTEST_MUSIC_S or (music_s < 4 and len(g) == 1 and parts[first].odds < 0.8):
             continue
+        if music_s < _WEAK_MUSIC_S and _weak(parts, g):
+            for i in g:
+                parts[i].kind, parts[i].over_music = "speech", False
+            continue
         last = _with_closing_message(parts, last)
         speech = any(p.kind == "speech" for p in parts[first : last + 1])
         mode = HoldMode.MUSIC_AND_MESSAGES if speech else HoldMode.MUSIC
         confidence = float(np.clip(np.mean([parts[i].odds for i in g]), 0, 1)) * min(1.0, 0.6 + music_s / 25)
         out.append(HoldSpan(parts[first].start_s, parts[last].end_s, mode, first, last, confidence))
     return out
+
+
+def _weak(parts: list[Piece], group: list[int]) -> bool:
+    """Say whether supposed music is rather the speech beside it, heard through a bad line."""
+    total_s = sum(parts[i].length_s for i in group)
+    odds = sum(parts[i].odds * parts[i].length_s for i in group) / total_s
+    beside = [parts[k] for k in (group[0] - 1, group[-1] + 1) if 0 <= k < len(parts)]
+    return odds < _WEAK_ODDS and any(p.kind == "speech" and not p.over_music for p in beside)
+
+
+def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Floats) -> bool:
+    """Call speech in a hold music when it comes again with the music's loop: a singer, not a message.
+
+    Returns:
+        Whether anything changed.
+    """
+    changed = False
+    for p in parts[span.first : span.last + 1]:
+        if not p.over_music or p.length_s > _LONGEST_SONG_S or p.odds > _SURE_SPEECH:
+            continue
+        a, b = round(p.start_s / STEP_S), round(p.end_s / STEP_S)
+        here = prints[a:b]
+        for times in (1, -1, 2, -2):
+            there = prints[max(0, a + round(times * loop_steps)) :][: len(here)]
+            inside = span.start_s <= p.start_s + times * loop_steps * STEP_S <= span.end_s - p.length_s
+            if inside and len(there) == len(here) and _likeness(here, there) > 0.8:
+                p.kind, p.over_music, p.repeat_of, p.repeated = "music", False, None, False
+                changed = True
+                break
+    return changed
+
+
+def _likeness(a: Floats, b: Floats) -> float:
+    return float((a * b).sum() / (np.sqrt((a**2).sum() * (b**2).sum()) + 1e-6))
 
 
 def _same_hold(parts: list[Piece], a: int, b: int) -> bool:

@@ -152,15 +152,15 @@ def assemble(odds: Floats, kept: list[Kept], duration_s: float, caller: NDArray[
     frames = Heard(len(odds), kept)
     cut = stretches(odds, frames.level_dbfs)
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
-    parts = calls.pieces(cut, tones, duration_s)
+    parts = calls.settle(calls.pieces(cut, tones, duration_s))
     speech = [p for p in parts if p.kind == "speech"]
     matches = find_repeats(frames.prints, [(_step(p.start_s), _step(p.end_s), p.over_music) for p in speech])
     parts = calls.mark_repeats(parts, speech, matches, frames.level_dbfs)
-    spans = calls.find_holds(parts)
+    spans, loops = _holds_and_loops(parts, frames, len(odds))
     calls.say_who(parts, spans, _voices(parts, frames))
     messages = _messages(parts)
     painted = _painted(parts, len(odds))
-    holds = tuple(_hold(h, parts, frames, painted) for h in spans)
+    holds = tuple(_hold(h, parts, frames, painted, loop) for h, loop in zip(spans, loops, strict=True))
     segments = tuple(_segment(p) for p in parts)
     return Timeline(
         duration_s=duration_s,
@@ -178,6 +178,22 @@ def assemble(odds: Floats, kept: list[Kept], duration_s: float, caller: NDArray[
         listener_version=f"{LISTENER}+{weights().version}",
         notes=(),
     )
+
+
+def _holds_and_loops(
+    parts: list[calls.Piece], frames: "Heard", count: int
+) -> tuple[list[calls.HoldSpan], list[tuple[float, float] | None]]:
+    """Find holds and their loops; what comes again with the loop is music, whatever it sounded like."""
+    spans = calls.find_holds(parts)
+    loops: list[tuple[float, float] | None] = []
+    for span in spans:
+        music = _painted(parts, count)[::STEP][: len(frames.prints)] == MUSIC
+        steps = slice(_step(span.start_s), _step(span.end_s))
+        loop = loop_s(frames.prints[steps], music[steps]) if music[steps].any() else None
+        if loop is not None:
+            calls.take_back_songs(parts, span, loop[0] / (FRAME_S * STEP), frames.prints)
+        loops.append(loop)
+    return spans, loops
 
 
 class Heard:
@@ -253,17 +269,19 @@ def _segment(p: calls.Piece) -> Segment:
     )
 
 
-def _hold(span: calls.HoldSpan, parts: list[calls.Piece], frames: Heard, painted: NDArray[np.int8]) -> Hold:
+def _hold(
+    span: calls.HoldSpan,
+    parts: list[calls.Piece],
+    frames: Heard,
+    painted: NDArray[np.int8],
+    loop: tuple[float, float] | None,
+) -> Hold:
     a, b = round(span.start_s / FRAME_S), round(span.end_s / FRAME_S)
     music = painted[a:b] == MUSIC
     loudness = loudness_lufs(frames.k_power[a:b], music)
     if loudness is None:
         loudness = loudness_lufs(frames.k_power[a:b])
     speech = loudness_lufs(frames.k_power, painted == SPEECH)
-    steps = slice(a // STEP, b // STEP)
-    loop = (
-        loop_s(frames.prints[steps], (painted[::STEP][: len(frames.prints)] == MUSIC)[steps]) if music.any() else None
-    )
     inside = [p for p in parts[span.first : span.last + 1] if p.kind == "speech"]
     return Hold(
         start_s=span.start_s,
