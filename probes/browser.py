@@ -209,6 +209,8 @@ class ChromiumSource:
     async def _context(self, bounds: Bounds, storage_state: str | None) -> AsyncIterator[BrowserContext]:
         import json
 
+        from playwright.async_api import Error
+
         browser = await self._ready()
         context = await browser.new_context(
             storage_state=json.loads(storage_state) if storage_state else None,
@@ -222,7 +224,7 @@ class ChromiumSource:
             await _Fence(bounds).put_around(context)
             yield context
         finally:
-            with contextlib.suppress(Exception, asyncio.TimeoutError):  # a dead browser has nothing left to close
+            with contextlib.suppress(Error, TimeoutError):  # a dead browser has nothing left to close
                 await asyncio.wait_for(context.close(), _CONTEXT_MAY_TAKE_S)
 
     async def _ready(self) -> Browser:

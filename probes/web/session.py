@@ -506,9 +506,8 @@ class Session:
         return failed(FailureKind.TIMEOUT, side, name, f"{self._asked_last()} {said} within {self._timeout_s:g} s")
 
     def _unusable(self, error: Error, target: str, name: str) -> StepFailed:
-        known = classify(error.message, name, self.page.url)
-        if known is not None:
-            return StepFailed(known)
+        if "has been closed" in error.message or classify(error.message, name, self.page.url) is not None:
+            return StepFailed(self._from_browser(error, name))
         why = [line.strip(" -") for line in error.message.splitlines()]
         reasons = [
             line for line in why if re.search(r"intercept|not enabled|not editable|not visible|outside|detached", line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -485,3 +487,23 @@ async def test_a_full_disk_before_the_click_stops_us_and_after_it_is_told(browse
         seen = await opened(here, replace(kit.tools(browser), artifacts=FullStore(4)))
         assert here.paths("POST") == ["/new"]
     assert (seen.outcome, kind_and_side(seen)) == (ContactOutcome.UNKNOWN, (FailureKind.STORE_FAILED, Side.OURS))
+
+
+async def test_a_browser_that_ends_after_the_click_leaves_it_unknown() -> None:
+    """The worker is stopped while the vendor still thinks: what was sent stays known, and is looked for later."""
+    arrived, source = threading.Event(), ChromiumSource()
+
+    def answer(asked: Asked) -> str:
+        if asked.method == "POST":
+            arrived.set()
+            time.sleep(5)
+        return FORM
+
+    with site(answer) as here:
+        work = asyncio.create_task(opened(here, kit.tools(source)))
+        assert await asyncio.to_thread(arrived.wait, 60)
+        await source.close()
+        seen = await work
+        assert here.paths("POST") == ["/new"]
+    assert (seen.outcome, kind_and_side(seen)) == (ContactOutcome.UNKNOWN, (FailureKind.INTERRUPTED, Side.OURS))
+    assert len(kit.payloads(seen, TicketSubmitted)) == 1
