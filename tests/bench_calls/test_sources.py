@@ -88,6 +88,7 @@ def test_sung_note_has_the_pitch_of_its_note() -> None:
     assert RATE_HZ / lag == pytest.approx(220, rel=0.05)
 
 
+@pytest.mark.slow
 def test_talker_pauses_and_speaks(pool: Pool) -> None:
     person = pool.with_role("person")[0]
     clip = pool.clip(person, person.clips[0])
