@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from probes.errors import Failure, FailureKind, Side, Unavailable, UserError
-from probes.events import Action, CallDialled, ContactOutcome
+from probes.events import Action, CallDialled, ClockName, ContactOutcome
 from probes.model import Act, ActKind, Reconciled, Seen, Sighting, Spec, Tools, Trace
-from probes.telephony.carrier import CallRequest, Capability, DialUncertain, NotPlaced
+from probes.telephony.carrier import CallRequest, Capability, Dialled, DialUncertain, NotPlaced
 from probes.telephony.channel import Channel, Handle
 from probes.telephony.following import Following
 from probes.telephony.lasting import lasts
@@ -67,7 +67,7 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
     )
     before = tools.clock.now_utc()
     try:
-        call_id = await carrier.dial(request)
+        placed = await carrier.dial(request)
     except NotPlaced as exc:
         return Seen(outcome=ContactOutcome.FAILED, failure=exc.failure)
     except DialUncertain:
@@ -76,7 +76,8 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
         # Surely no call: there is nothing to look for, and trying again later may help.
         failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "dial", tools.secrets.scrub(str(exc)))
         return Seen(outcome=ContactOutcome.FAILED, failure=failure)
-    return _dialled(spec, channel, script, call_id, before, tools.clock.now_utc())
+    dialled_at, clock = _placed_at(placed, before, tools.clock.now_utc())
+    return _dialled(spec, channel, script, placed.call_id, before, dialled_at, clock)
 
 
 async def collect(handle: Handle, tools: Tools) -> Seen:
@@ -111,7 +112,7 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
         return Reconciled(trace=Trace.UNKNOWN, how=how, seen=Seen())
     placed_at = (await carrier.status(found[0])).placed_at_utc or since_utc
     script = _script(spec, channel, tools.secrets.reveal)
-    seen = _dialled(spec, channel, script, found[0], since_utc, placed_at)
+    seen = _dialled(spec, channel, script, found[0], since_utc, placed_at, ClockName.PROVIDER)
     return Reconciled(trace=Trace.FOUND, how=f"the carrier lists {found[0]} among the {between}", seen=seen)
 
 
@@ -139,8 +140,15 @@ def _longest_s(spec: Spec, channel: Channel) -> float:
     return min(channel.call_at_most.s, spec.longest.s)
 
 
+def _placed_at(placed: Dialled, before: datetime, after: datetime) -> tuple[datetime, ClockName]:
+    """Return when the call was placed: by our clock where its answer came at once, else by the carrier's."""
+    if placed.at_utc is None or (after - before).total_seconds() <= placed.error_s:
+        return before + (after - before) / 2, ClockName.OURS
+    return min(max(placed.at_utc, before), after), ClockName.PROVIDER
+
+
 def _dialled(
-    spec: Spec, channel: Channel, script: Script, call_id: str, before: datetime, dialled_at: datetime
+    spec: Spec, channel: Channel, script: Script, call_id: str, before: datetime, dialled_at: datetime, clock: ClockName
 ) -> Seen:
     lasting = lasts(script.planned)
     handle = Handle(
@@ -161,7 +169,7 @@ def _dialled(
     )
     dialled = CallDialled(channel.number, channel.caller_id, channel.carrier, call_id)
     return Seen(
-        sightings=(Sighting(what=dialled, at_utc=dialled_at),),
+        sightings=(Sighting(what=dialled, at_utc=dialled_at, clock=clock),),
         handle=handle,
         finished=False,
         again_s=_FIRST_LOOK_S,

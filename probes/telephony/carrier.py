@@ -91,6 +91,15 @@ class CallRequest:
     hold_line_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """A call that the carrier took: its id, and when by the carrier's clock (null: not said), within `error_s`."""
+
+    call_id: str
+    at_utc: datetime | None
+    error_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingInfo:
     """A recording that the carrier holds, or has lost (`failure`). `starts_at_utc` is as coarse as `starts_error_s`."""
@@ -176,7 +185,7 @@ class Carrier(Protocol):
     name: str
     capabilities: frozenset[Capability]
 
-    async def dial(self, request: CallRequest) -> str:
+    async def dial(self, request: CallRequest) -> Dialled:
         """Place one call and return the carrier's id of it. Never repeated by the carrier itself.
 
         Raises:

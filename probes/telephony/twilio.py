@@ -18,6 +18,7 @@ from probes.telephony.carrier import (
     CallState,
     CallStatus,
     Capability,
+    Dialled,
     DialUncertain,
     Press,
     RawRecord,
@@ -75,8 +76,8 @@ class TwilioCarrier:
             frozenset({Capability.WHO_ENDED, Capability.SIP_CODE}) if config.insights_base_url else frozenset()
         )
 
-    async def dial(self, request: CallRequest) -> str:
-        """Place one call and return its SID. The request is sent once, whatever happens to it."""
+    async def dial(self, request: CallRequest) -> Dialled:
+        """Place one call. The request is sent once, whatever happens to it."""
         arguments: dict[str, Any] = {
             "to": request.to,
             "from_": request.caller_id,
@@ -105,9 +106,10 @@ class TwilioCarrier:
         except (httpx.HTTPError, TimeoutError) as exc:
             raise _uncertain(doing, _said(exc)) from exc
         try:
-            return answers.read(answers.CallAnswer, body).sid
+            call = answers.read(answers.CallAnswer, body)
         except Unavailable as exc:
             raise _uncertain(doing, exc.message) from exc
+        return Dialled(call.sid, call.date_created, _ERROR_S)
 
     async def status(self, call_id: str) -> CallStatus:
         """Return the call's state; once it is over, also recordings, notifications and (if bought) the summary."""

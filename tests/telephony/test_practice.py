@@ -92,6 +92,8 @@ async def test_a_whole_call_is_measured_as_it_happened(vendor: PracticeVendor, b
     seen = await bench.follow(one)
     assert (seen.outcome, seen.failure) == (ContactOutcome.DONE, None)
 
+    (placed,) = truth(vendor, bench, "call_placed")
+    assert close(bench.one(CallDialled)[1].at_utc, placed.at_utc, 1.0)
     (answered,) = truth(vendor, bench, "call_answered")
     measured, sighting = bench.one(CallAnswered)
     assert close(sighting.at_utc, answered.at_utc, measured.error_s)

@@ -70,7 +70,8 @@ async def test_a_call_is_asked_for_with_everything_that_its_measuring_needs(
     provider: Provider, carrier: TwilioCarrier
 ) -> None:
     provider.answers[f"POST {p.CALLS}"] = Answer(201, call("queued"))
-    assert await carrier.dial(REQUEST) == p.CALL
+    placed = await carrier.dial(REQUEST)
+    assert (placed.call_id, placed.at_utc) == (p.CALL, datetime(2026, 11, 22, 10, 0, tzinfo=UTC))
     form = provider.form()
     document = ElementTree.fromstring(form.pop("Twiml")[0])
     assert form == {
