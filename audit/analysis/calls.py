@@ -7,7 +7,7 @@ from datetime import datetime
 
 from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact
-from audit.analysis.measures.spec import evidence_number
+from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import CallRecord, StoryLine
 from audit.model import Event
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, Timeline
@@ -112,7 +112,7 @@ def read_call(case: Case, contact: Contact, number: int) -> CallRecord:
         ended_reasons=ended.reasons if ended else (),
         recording=recording,
         timeline=timeline,
-        evidence=tuple(dict.fromkeys(evidence_number(e) for e in events if e is not None)),
+        evidence=evidence_numbers(*events),
     )
 
 
@@ -152,7 +152,7 @@ def tell_call(case: Case, contact: Contact, number: int) -> Iterable[StoryLine]:
     name = f"{phrases.ordinal(number).capitalize()} call"
 
     def line(at: datetime | None, sentence: str, *events: Event | None, t_s: float | None = None) -> StoryLine:
-        evidence = tuple(dict.fromkeys(evidence_number(e) for e in events if e is not None))
+        evidence = evidence_numbers(*events)
         return StoryLine(
             at_utc=at or begin.at_utc,
             sentence=phrases.stopped(sentence),

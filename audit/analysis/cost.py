@@ -15,18 +15,19 @@ import numpy as np
 
 from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact
-from audit.analysis.measures.cases import LOOK_MINUTES, minutes_of, turns
+from audit.analysis.measures.cases import LOOK_MINUTES, minutes_of
 from audit.analysis.measures.persons import explained_again
 from audit.analysis.measures.spec import evidence_number
-from audit.analysis.model import CostPart, CostRecord, Finding, PromiseOutcome, PromiseRecord, Verdict
+from audit.analysis.model import CostPart, CostRecord, Finding, PromiseOutcome, Verdict
 from audit.analysis.state import LOST
 from audit.analysis.statistics import SMALLEST_N_OF_MEAN, mean_interval
 from audit.calendar import BusinessCalendar
-from audit.plan.model import CostInputs, PromisedWhat, Vendor
+from audit.plan.model import CostInputs, PromisedWhat
 from probes.errors import Side
 from probes.events import Action, CallEnded
 
 WORKING_HOURS = "Mon-Fri 09:00-17:00"
+_MISSED = {PromiseOutcome.LATE, PromiseOutcome.BROKEN}
 _BLOCKING = {PromisedWhat.FIRST_HUMAN_RESPONSE, PromisedWhat.UPDATE, PromisedWhat.RESOLUTION}
 
 
@@ -50,9 +51,9 @@ class CaseCost:
         return self.effort + self.blocked
 
 
-def case_cost(case: Case, records: Sequence[PromiseRecord], inputs: CostInputs, vendor: Vendor) -> CaseCost | None:
-    """Return what a case cost; None where we never turned to the vendor."""
-    taken = [(c, minutes_of(c)) for c in turns(case)]
+def case_cost(case: Case, inputs: CostInputs, working: BusinessCalendar) -> CaseCost | None:
+    """Return what a case cost; None where we never turned to the vendor. `working` counts working hours."""
+    taken = [(c, minutes_of(c)) for c in case.turns]
     if not taken:
         return None
     effort_min = sum(m for _, m in taken if m is not None)
@@ -60,8 +61,10 @@ def case_cost(case: Case, records: Sequence[PromiseRecord], inputs: CostInputs, 
     effort_min += LOOK_MINUTES * len(news)
     again = {o.contact for o in explained_again(case) if o.value > 0.5}
     repeated_min = sum(m for c, m in taken if m is not None and (c.id in again or _came_to_nothing(c)))
-    blocked_h = _blocked_h(case, records, vendor) if inputs.blocked_hour else 0.0
-    late = [r for r in records if r.what in _BLOCKING and r.outcome in (PromiseOutcome.LATE, PromiseOutcome.BROKEN)]
+    blocked_h = _blocked_h(case, working) if inputs.blocked_hour else 0.0
+    late = [
+        r for r in case.records if r.what in _BLOCKING and r.outcome in (PromiseOutcome.LATE, PromiseOutcome.BROKEN)
+    ]
     evidence = [evidence_number(c.call_ended or c.started) for c, _ in taken] + [e for r in late for e in r.evidence]
     return CaseCost(
         case=case.id,
@@ -86,13 +89,11 @@ def _came_to_nothing(contact: Contact) -> bool:
     return isinstance(ended, CallEnded) and ended.by in (Side.VENDOR, Side.NOT_KNOWN)
 
 
-def _blocked_h(case: Case, records: Sequence[PromiseRecord], vendor: Vendor) -> float:
+def _blocked_h(case: Case, working: BusinessCalendar) -> float:
     """Return the working hours between what was promised and what came, overlapping ones counted once."""
-    calendar = BusinessCalendar(WORKING_HOURS, vendor.time_zone, vendor.place)
     spans: list[tuple[datetime, datetime]] = []
-    for record in records:
-        late = record.outcome in (PromiseOutcome.LATE, PromiseOutcome.BROKEN)
-        if record.what not in _BLOCKING or not late or record.due_at_utc is None:
+    for record in case.records:
+        if record.what not in _BLOCKING or record.outcome not in _MISSED or record.due_at_utc is None:
             continue
         until = record.came_at_utc or case.watched_until
         if until is not None and until > record.due_at_utc:
@@ -101,7 +102,7 @@ def _blocked_h(case: Case, records: Sequence[PromiseRecord], vendor: Vendor) -> 
     for start, end in sorted(spans):
         begin = start if reached is None else max(start, reached)
         if end > begin:
-            total_s += calendar.business_seconds(begin, end)
+            total_s += working.business_seconds(begin, end)
             reached = end
     return total_s / 3600
 

@@ -32,10 +32,11 @@ _SIDES = {
 def cited_evidence(facts: Facts, cited: Collection[str]) -> tuple[Evidence, ...]:
     """Return the evidence that is cited somewhere, in the order of the chain."""
     found = []
-    for event in facts.by_seq.values():
-        number = evidence_number(event)
-        if number not in cited:
+    places = {int(number[1:]) for number in cited}
+    for event in facts.events:
+        if event.seq not in places:
             continue
+        number = evidence_number(event)
         case = facts.cases.get(event.case) if event.case else None
         found.append(
             Evidence(

@@ -6,15 +6,16 @@ Here, and nowhere else, duplicates are dropped and revised statements replace ol
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from audit.analysis.model import PromiseRecord
 from audit.analysis.reading import MessageKind, Reading, plain, read_message
 from audit.calendar import BusinessCalendar
 from audit.model import Event
-from audit.plan.model import Plan
+from audit.plan.model import Plan, Scenario
 from probes.audio.timeline import Timeline
 from probes.errors import Side
 from probes.events import (
@@ -50,6 +51,7 @@ from probes.events import (
 )
 
 CHAT = "chat"
+_TURNS = frozenset({Action.OPEN, Action.REPLY, Action.CALL})
 
 
 @dataclass(slots=True)
@@ -165,6 +167,8 @@ class Contact:
 class Case:
     """One case with everything that happened in it, in the order of the chain.
 
+    `turns` are the contacts in which we turned to the vendor (looks are not), `calls` those of them that were calls,
+    `submissions` those that opened a ticket (a chat is none), `answers` the messages of persons of the vendor.
     `records` is its part of the promise ledger; `business` counts the vendor's opening hours, `weekdays` its working
     days; both are None for a vendor that the plan does not know.
     """
@@ -188,37 +192,36 @@ class Case:
     judged: list[Event] = field(default_factory=list)
     refused: list[Event] = field(default_factory=list)
     watched_until: datetime | None = None
-    last_at_utc: datetime | None = None
     ours: list[str] = field(default_factory=list)
+    turns: list[Contact] = field(default_factory=list)
+    calls: list[Contact] = field(default_factory=list)
+    chats: list[Contact] = field(default_factory=list)
+    submissions: list[Contact] = field(default_factory=list)
+    answers: list[Message] = field(default_factory=list)
+    first_submission: Event | None = None
+    resolved_by: Event | None = None
+    seen_keys: set[str] = field(default_factory=set)
     records: list[PromiseRecord] = field(default_factory=list)
     business: BusinessCalendar | None = None
     weekdays: BusinessCalendar | None = None
 
-    @property
-    def calls(self) -> list[Contact]:
-        """The calls that were made, in order."""
-        return [c for c in self.contacts.values() if c.action is Action.CALL and c.was_run and not c.is_ours]
-
-    @property
-    def submissions(self) -> list[Contact]:
-        """The contacts in which we opened a ticket (a chat is none)."""
-        return [c for c in self.contacts.values() if c.submitted is not None and c.probe != CHAT]
-
-    @property
-    def first_submission(self) -> Event | None:
-        """The event with which the case's first ticket was opened."""
-        return next((c.submitted for c in self.submissions), None)
-
-    @property
-    def answers(self) -> list[Message]:
-        """The messages that persons of the vendor wrote."""
-        return [m for m in self.messages if m.is_answer]
+    def settle(self) -> None:
+        """Work out once, when all events are in, what many measures ask for."""
+        contacts = self.contacts.values()
+        self.turns = [c for c in contacts if c.action in _TURNS and c.was_run and not c.is_ours]
+        self.calls = [c for c in self.turns if c.action is Action.CALL]
+        self.chats = [c for c in contacts if c.probe == CHAT and c.was_run and not c.is_ours]
+        self.submissions = [c for c in contacts if c.submitted is not None and c.probe != CHAT]
+        self.first_submission = self.submissions[0].submitted if self.submissions else None
+        self.answers = [m for m in self.messages if m.is_answer]
+        self.resolved_by = self._resolved()
 
     def resolved(self) -> Event | None:
-        """Return the status at which the vendor took the case for solved, the last time it did; None: it did not.
+        """Return the status at which the vendor took the case for solved, the last time it did; None: it did not."""
+        return self.resolved_by
 
-        A status "closed" counts as solved only after a person's answer.
-        """
+    def _resolved(self) -> Event | None:
+        """A status "closed" counts as solved only after a person's answer."""
         found: Event | None = None
         first_answer = self.answers[0].at_utc if self.answers else None
         for event in self.statuses:
@@ -241,7 +244,7 @@ class Facts:
     ended: Event | None
     last_at_utc: datetime | None
     cases: dict[str, Case]
-    by_seq: dict[int, Event]
+    events: Sequence[Event]
     duplicates: int
     backwards: int
     homeless: int
@@ -258,50 +261,37 @@ def read_facts(events: Sequence[Event], plan: Plan) -> Facts:
         The cases. Events of cases that were never opened are counted in `homeless` and left out.
     """
     ordered, duplicates = _in_order(events)
-    facts = Facts(None, None, None, {}, {}, duplicates, 0, 0)
+    facts = Facts(None, None, None, {}, ordered, duplicates, 0, 0)
     scenarios = {scenario.id: scenario for scenario in plan.scenarios}
-    latest: datetime | None = None
+    latest = ordered[0].at_utc if ordered else None
+    cases, takers = facts.cases, _TAKERS
     for event in ordered:
-        facts.by_seq[event.seq] = event
         at, what = event.at_utc, event.what
-        if latest is None or at >= latest:
+        if latest is not None and at < latest:
+            facts.backwards += type(what) not in _LATE_WRITTEN
+        else:
             latest = at
-        elif not isinstance(
-            what, CallAnswered | CallEnded | CallRinging | CallRecorded | CallHeard | DigitsSent | LineSaid
-        ):
-            facts.backwards += 1  # call events carry the carrier's moments and may be written down late
-        if event.case is None:
-            if isinstance(what, AuditStarted):
-                facts.started = event
-            elif isinstance(what, AuditEnded):
-                facts.ended = event
-            continue
-        case = facts.cases.get(event.case)
-        if case is None:
-            if isinstance(what, CaseOpened):
-                scenario = scenarios.get(what.scenario)
-                facts.cases[event.case] = Case(
-                    event.case,
-                    what.vendor,
-                    what.persona,
-                    what.scenario,
-                    what.sample,
-                    event,
-                    solvable=scenario is None or scenario.solvable,
-                    problem=scenario.problem.subject if scenario else "",
-                    last_at_utc=at,
-                )
+        take = takers.get(type(what))
+        if take is not None and event.case is not None:
+            case = cases.get(event.case)
+            if case is not None:
+                take(case, case.contacts.get(event.contact) if event.contact is not None else None, event)
             else:
                 facts.homeless += 1
-            continue
-        if case.last_at_utc is None or at > case.last_at_utc:
-            case.last_at_utc = at
-        _take(case, event)
+        elif isinstance(what, CaseOpened) and event.case is not None:
+            if event.case not in cases:
+                cases[event.case] = _open_case(event, what, scenarios)
+        elif isinstance(what, AuditStarted):
+            facts.started = event
+        elif isinstance(what, AuditEnded):
+            facts.ended = event
     facts.last_at_utc = latest
+    for case in facts.cases.values():
+        case.settle()
     return facts
 
 
-def _in_order(events: Sequence[Event]) -> tuple[Iterable[Event], int]:
+def _in_order(events: Sequence[Event]) -> tuple[Sequence[Event], int]:
     seqs = [event.seq for event in events]
     if all(a < b for a, b in itertools.pairwise(seqs)):
         return events, 0
@@ -309,85 +299,49 @@ def _in_order(events: Sequence[Event]) -> tuple[Iterable[Event], int]:
     return [unique[seq] for seq in sorted(unique)], len(seqs) - len(unique)
 
 
-def _take(case: Case, event: Event) -> None:
+def _open_case(event: Event, what: CaseOpened, scenarios: Mapping[str, Scenario]) -> Case:
+    assert event.case is not None
+    scenario = scenarios.get(what.scenario)
+    return Case(
+        event.case,
+        what.vendor,
+        what.persona,
+        what.scenario,
+        what.sample,
+        event,
+        solvable=scenario is None or scenario.solvable,
+        problem=scenario.problem.subject if scenario else "",
+    )
+
+
+def _start_contact(case: Case, contact: Contact | None, event: Event) -> None:
     what = event.what
-    contact = case.contacts.get(event.contact) if event.contact is not None else None
-    if isinstance(what, ContactStarted):
-        if contact is None and event.contact is not None:
-            case.contacts[event.contact] = Contact(
-                event.contact, what.channel, what.probe, what.action, event, what.step, what.attempt
-            )
-    elif isinstance(what, ContactEnded):
-        if contact is not None:
-            _end_contact(case, contact, event, what)
-    elif isinstance(what, MessageSeen):
-        _see_message(case, contact, event, what)
-    elif isinstance(what, TicketSubmitted | MessageSent):
-        case.ours.append(plain(what.text))
-        if contact is not None and isinstance(what, TicketSubmitted):
-            contact.submitted = contact.submitted or event
-        key = what.message_key if isinstance(what, MessageSent) else f"ticket:{event.seq}"
-        channel, where = (contact.channel, contact.id) if contact else (None, None)
-        ours = Reading(MessageKind.OURS, "", 1.0)
-        case.messages.append(Message(event, event.at_utc, None, None, key, what.text, None, channel, where, ours, True))
-        case.watched_until = _later(case.watched_until, event.at_utc)
-    elif isinstance(what, StatusSeen):
-        case.statuses.append(event)
-        case.watched_until = _later(case.watched_until, event.at_utc)
-    elif isinstance(what, CaseClosed):
-        case.closed, case.outcome = event, what.outcome
-    elif isinstance(what, HandOffSeen):
-        case.hand_offs.append(event)
-    elif isinstance(what, WaitEnded):
-        case.waits.append(event)
-    elif isinstance(what, PromiseSaid):
-        _replace(case.promises, event, lambda w: (w.text, w.what, w.message_key, w.t_s, w.by))
-    elif isinstance(what, Judged):
-        _replace(case.judged, event, lambda w: (w.question, w.reviewer, w.message_key, w.t_s, w.quote))
-    elif isinstance(what, ActRefused):
-        case.refused.append(event)
-    elif contact is not None:
-        _take_call(contact, event)
+    assert isinstance(what, ContactStarted)
+    if contact is None and event.contact is not None:
+        case.contacts[event.contact] = Contact(
+            event.contact, what.channel, what.probe, what.action, event, what.step, what.attempt
+        )
 
 
-_CALL_PLACES: dict[type, str] = {
-    CallDialled: "dialled",
-    CallRinging: "ringing",
-    CallAnswered: "answered",
-    CallEnded: "call_ended",
-    CallRecorded: "recorded",
-    CallHeard: "heard",
-    CarrierCharged: "charged",
-}
-_FIRST_STANDS = {"dialled", "ringing", "answered"}
-
-
-def _take_call(contact: Contact, event: Event) -> None:
+def _end_contact(case: Case, contact: Contact | None, event: Event) -> None:
     what = event.what
-    place = _CALL_PLACES.get(type(what))
-    if place is not None:
-        if place not in _FIRST_STANDS or getattr(contact, place) is None:
-            setattr(contact, place, event)
-    elif isinstance(what, DigitsSent):
-        contact.digits.append(event)
-    elif isinstance(what, LineSaid):
-        contact.lines.append(event)
-    elif isinstance(what, ValueRead) and what.name == "ticket":
-        contact.ticket = contact.ticket or event
-
-
-def _end_contact(case: Case, contact: Contact, event: Event, what: ContactEnded) -> None:
+    assert isinstance(what, ContactEnded)
+    if contact is None:
+        return
     contact.ended, contact.outcome = event, what.outcome
     if what.failure is not None:
         contact.side, contact.text = what.failure.side, f"{what.failure.kind}: {what.failure.text}"
     if contact.action is not Action.CALL and what.outcome is ContactOutcome.DONE:
-        case.watched_until = _later(case.watched_until, event.at_utc)
+        _watch(case, event.at_utc)
 
 
-def _see_message(case: Case, contact: Contact | None, event: Event, what: MessageSeen) -> None:
-    case.watched_until = _later(case.watched_until, event.at_utc)
-    if any(m.key == what.message_key and not m.sent for m in case.messages):
+def _see_message(case: Case, contact: Contact | None, event: Event) -> None:
+    what = event.what
+    assert isinstance(what, MessageSeen)
+    _watch(case, event.at_utc)
+    if what.message_key in case.seen_keys:
         return
+    case.seen_keys.add(what.message_key)
     case.messages.append(
         Message(
             event,
@@ -405,16 +359,120 @@ def _see_message(case: Case, contact: Contact | None, event: Event, what: Messag
     )
 
 
-def _replace(events: list[Event], event: Event, identity: object) -> None:
+def _send(case: Case, contact: Contact | None, event: Event) -> None:
+    what = event.what
+    assert isinstance(what, TicketSubmitted | MessageSent)
+    case.ours.append(plain(what.text))
+    key = f"ticket:{event.seq}"
+    if isinstance(what, MessageSent):
+        key = what.message_key
+    elif contact is not None:
+        contact.submitted = contact.submitted or event
+    channel, where = (contact.channel, contact.id) if contact else (None, None)
+    case.messages.append(Message(event, event.at_utc, None, None, key, what.text, None, channel, where, _OURS, True))
+    _watch(case, event.at_utc)
+
+
+def _see_status(case: Case, _contact: Contact | None, event: Event) -> None:
+    case.statuses.append(event)
+    _watch(case, event.at_utc)
+
+
+def _close(case: Case, _contact: Contact | None, event: Event) -> None:
+    assert isinstance(event.what, CaseClosed)
+    case.closed, case.outcome = event, event.what.outcome
+
+
+def _said(case: Case, _contact: Contact | None, event: Event) -> None:
+    _replace(case.promises, event, lambda w: (w.text, w.what, w.message_key, w.t_s, w.by))
+
+
+def _judge(case: Case, _contact: Contact | None, event: Event) -> None:
+    _replace(case.judged, event, lambda w: (w.question, w.reviewer, w.message_key, w.t_s, w.quote))
+
+
+def _watch(case: Case, at: datetime) -> None:
+    if case.watched_until is None or at > case.watched_until:
+        case.watched_until = at
+
+
+def _listed(name: str) -> Callable[[Case, Contact | None, Event], None]:
+    def take(case: Case, _contact: Contact | None, event: Event) -> None:
+        getattr(case, name).append(event)
+
+    return take
+
+
+def _first_of(name: str) -> Callable[[Case, Contact | None, Event], None]:
+    def take(_case: Case, contact: Contact | None, event: Event) -> None:
+        if contact is not None and getattr(contact, name) is None:
+            setattr(contact, name, event)
+
+    return take
+
+
+def _last_of(name: str) -> Callable[[Case, Contact | None, Event], None]:
+    def take(_case: Case, contact: Contact | None, event: Event) -> None:
+        if contact is not None:
+            setattr(contact, name, event)
+
+    return take
+
+
+def _in_contact(name: str) -> Callable[[Case, Contact | None, Event], None]:
+    def take(_case: Case, contact: Contact | None, event: Event) -> None:
+        if contact is not None:
+            getattr(contact, name).append(event)
+
+    return take
+
+
+def _read_value(_case: Case, contact: Contact | None, event: Event) -> None:
+    assert isinstance(event.what, ValueRead)
+    if contact is not None and event.what.name == "ticket":
+        contact.ticket = contact.ticket or event
+
+
+_OURS = Reading(MessageKind.OURS, "", 1.0)
+
+# Moments of the carrier or of the recording: written down when they become known, and rightly out of order.
+_LATE_WRITTEN = frozenset(
+    {CallRinging, CallAnswered, CallEnded, CallRecorded, CallHeard, DigitsSent, LineSaid, CarrierCharged}
+)
+
+# What is done with each kind of event; a kind that is not here matters to the evidence alone. Of a provider's repeated
+# records the first stands for moments, the last for what is settled later (the end, the recording, the price).
+_TAKERS: dict[type, Callable[[Case, Contact | None, Event], None]] = {
+    ContactStarted: _start_contact,
+    ContactEnded: _end_contact,
+    MessageSeen: _see_message,
+    TicketSubmitted: _send,
+    MessageSent: _send,
+    StatusSeen: _see_status,
+    CaseClosed: _close,
+    HandOffSeen: _listed("hand_offs"),
+    WaitEnded: _listed("waits"),
+    ActRefused: _listed("refused"),
+    PromiseSaid: _said,
+    Judged: _judge,
+    ValueRead: _read_value,
+    CallDialled: _first_of("dialled"),
+    CallRinging: _first_of("ringing"),
+    CallAnswered: _first_of("answered"),
+    CallEnded: _last_of("call_ended"),
+    CallRecorded: _last_of("recorded"),
+    CallHeard: _last_of("heard"),
+    CarrierCharged: _last_of("charged"),
+    DigitsSent: _in_contact("digits"),
+    LineSaid: _in_contact("lines"),
+}
+
+
+def _replace(events: list[Event], event: Event, identity: Callable[[Any], tuple[object, ...]]) -> None:
     """Append a statement; an earlier one about the same thing by the same person is replaced."""
-    assert callable(identity)
     mark = (event.contact, identity(event.what))
     for place, earlier in enumerate(events):
         if (earlier.contact, identity(earlier.what)) == mark:
             events[place] = event
             return
     events.append(event)
-
-
-def _later(one: datetime | None, other: datetime) -> datetime:
-    return other if one is None or other > one else one

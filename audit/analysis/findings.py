@@ -185,6 +185,6 @@ def our_findings(accounting: Accounting, evidence: tuple[str, ...]) -> list[Find
     ]
 
 
-def ordered(findings: Iterable[Finding], at: Mapping[str, int]) -> tuple[Finding, ...]:
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings vendor by vendor, in the order in which their first evidence happened."""
-    return tuple(sorted(findings, key=lambda f: (f.vendor, at.get(f.evidence[0], 0) if f.evidence else 0, f.id)))
+    return tuple(sorted(findings, key=lambda f: (f.vendor, int(f.evidence[0][1:]) if f.evidence else 0, f.id)))

@@ -39,13 +39,14 @@ def compare_personas(
     for measure in measures:
         if measure.id not in wanted or not measure.n:
             continue
-        for persona in personas:
-            if persona.pair is None:
-                continue
+        paired = [persona for persona in personas if persona.pair is not None]
+        by_persona = _by_persona(measure) if paired else {}
+        for persona in paired:
+            assert persona.pair is not None
             if persona.pair.of not in known:
                 tests.append(_none(measure, persona, f'the partner "{persona.pair.of}" is not in the plan'))
                 continue
-            tests.append(_compare(measure, persona, persona.pair.of, persona.pair.differs_in))
+            tests.append(_compare(measure, persona, by_persona))
     with_p = [place for place, test in enumerate(tests) if test.p_value is not None]
     adjusted = holm([tests[place].p_value or 0.0 for place in with_p])
     for place, p_holm in zip(with_p, adjusted, strict=True):
@@ -53,8 +54,11 @@ def compare_personas(
     return tuple(tests)
 
 
-def _compare(measure: Measure, persona: Persona, partner: str, differs_in: str) -> PairTest:
-    mine, theirs = _by_case(measure, persona.id), _by_case(measure, partner)
+def _compare(
+    measure: Measure, persona: Persona, by_persona: Mapping[str, Mapping[tuple[str, int], _Value]]
+) -> PairTest:
+    assert persona.pair is not None
+    mine, theirs = by_persona.get(persona.id, {}), by_persona.get(persona.pair.of, {})
     points: list[PairPoint] = []
     differences: list[float] = []
     evidence: list[str] = []
@@ -87,7 +91,6 @@ def _compare(measure: Measure, persona: Persona, partner: str, differs_in: str) 
         pairs=tuple(points),
         evidence=tuple(dict.fromkeys(evidence)),
     )
-    assert test.differs_in == differs_in
     return replace(test, sentence=_sentence(test, measure))
 
 
@@ -110,18 +113,20 @@ def _difference(one: _Value, other: _Value) -> float | None:
     return one.value - other.value
 
 
-def _by_case(measure: Measure, persona: str) -> dict[tuple[str, int], _Value]:
-    grouped: dict[tuple[str, int], list[Observed]] = {}
+def _by_persona(measure: Measure) -> dict[str, dict[tuple[str, int], _Value]]:
+    """Return each persona's value per scenario and sample: the first observation, or the share over the case."""
+    grouped: dict[tuple[str | None, str | None, int | None], list[Observed]] = {}
     for o in measure.observed:
-        if o.persona == persona and o.scenario is not None and o.sample is not None:
-            grouped.setdefault((o.scenario, o.sample), []).append(o)
-    found = {}
-    for key, values in grouped.items():
-        evidence = tuple(e for o in values for e in o.evidence)
-        if measure.kind is MeasureKind.SHARE:
-            found[key] = _Value(sum(o.value for o in values) / len(values), False, evidence)
-        else:
-            found[key] = _Value(values[0].value, values[0].censored, evidence)
+        grouped.setdefault((o.persona, o.scenario, o.sample), []).append(o)
+    found: dict[str, dict[tuple[str, int], _Value]] = {}
+    is_share = measure.kind is MeasureKind.SHARE
+    for (persona, scenario, sample), values in grouped.items():
+        if persona is None or scenario is None or sample is None:
+            continue
+        first = values[0]
+        value = sum(o.value for o in values) / len(values) if is_share else first.value
+        of_persona = found.setdefault(persona, {})
+        of_persona[scenario, sample] = _Value(value, first.censored and not is_share, first.evidence)
     return found
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 _DOUBLE_STOP = re.compile(r"([.!?…]”)\.")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
 
 
@@ -111,7 +113,10 @@ def with_unit(value: float, unit: str) -> str:
 def moment(at_utc: datetime, zone: str) -> str:
     """Return a moment on the vendor's wall clock: "Thu 5 Mar 2026, 10:00 CET"."""
     local = at_utc.astimezone(ZoneInfo(zone))
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
+    return (
+        f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year}, "
+        f"{local.hour:02d}:{local.minute:02d} {local.tzname()}"
+    )
 
 
 def quote(text: str, longest: int = 160) -> str:
@@ -124,7 +129,7 @@ def quote(text: str, longest: int = 160) -> str:
 
 def stopped(sentence: str) -> str:
     """Return a sentence without a second full stop after quoted words that end with their own."""
-    return _DOUBLE_STOP.sub(r"\1", sentence)
+    return _DOUBLE_STOP.sub(r"\1", sentence) if "”." in sentence else sentence
 
 
 def listed(words: list[str]) -> str:

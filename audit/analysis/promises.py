@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact, Message
 from audit.analysis.measures.cases import judged
-from audit.analysis.measures.spec import evidence_number
+from audit.analysis.measures.spec import evidence_number, evidence_numbers
 from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord
 from audit.calendar import BusinessCalendar
 from audit.model import Event
@@ -299,7 +299,7 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
         late_by_s=late_by,
         actual_to_promised_ratio=ratio,
         sentence="",
-        evidence=tuple(dict.fromkeys(evidence_number(e) for e in events)),
+        evidence=evidence_numbers(*events),
         origin=due.origin,
     )
     return replace(record, sentence=phrases.stopped(_sentence(record, due, by_claim, zone)))

@@ -59,7 +59,6 @@ _QUOTED_FROM = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _QUOTED_LINE = re.compile(r"^\s*>.*$", re.MULTILINE)
-_SPACE = re.compile(r"\s+")
 
 _OUR_THING = r"(?:request|ticket|message|e-?mail|enquiry|inquiry|case)"
 _RECEIPT = re.compile(
@@ -80,41 +79,52 @@ _RECEIPT = re.compile(
 _PERSON = re.compile(
     r"\b(?:I(?:'m|'ve|'ll|'d)?|my (?:name|colleague|apologies)|ich|je|j'ai|he (?:revisado|comprobado|hablado))\s",
 )
-_CUES: tuple[tuple[CueKind, float, re.Pattern[str]], ...] = (
+# Each rule: stems of which one must occur (cheap, and most messages have none), then the pattern itself.
+_RECEIPT_STEMS = (
+    "received", "created", "opened", "logged", "registered", "submitted", "thank", "auto", "do not reply", " will ",
+    "erhalten", "empfangen", "eingegangen", "erstellt", "angelegt", "vielen dank", "reçu", "enregistr", "créé",
+    "recibid", "registrad", "cread",
+)  # fmt: skip
+_CUES: tuple[tuple[CueKind, float, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         CueKind.RESTART,
         0.7,
+        ("again", "over", "anew", "scratch", "beginning", "vorne", "erneut", "nuevo", "volver", "recommenc"),
         re.compile(
-            r"[^.!?\n]*\b(?:(?:start|begin|initiate|go through|repeat)\w*\b[^.!?\n]{0,60}"
+            r"\b(?:(?:start|begin|initiate|go through|repeat)\w*\b[^.!?\n]{0,60}"
             r"\b(?:again|over|anew|from scratch|from the beginning)"
-            r"|von vorne|erneut (?:starten|beginnen)|volver a empezar|iniciar de nuevo|recommencer)\b[^.!?\n]*",
+            r"|von vorne|erneut (?:starten|beginnen)|volver a empezar|iniciar de nuevo|recommencer)\b",
             re.IGNORECASE,
         ),
     ),
     (
         CueKind.NEW_TICKET,
         0.7,
+        ("ticket", "case", "request", "quiry", "solicitud"),
         re.compile(
-            r"[^.!?\n]*\b(?:open|create|submit|enter|raise|log|file)\w*\b[^.!?\n]{0,30}\b(?:new|another|separate|second)\b"
-            r"[^.!?\n]{0,20}\b(?:ticket|case|request|enquiry|inquiry)\b[^.!?\n]*"
-            r"|[^.!?\n]*\b(?:neues ticket|nouveau ticket|nuev[oa] (?:ticket|solicitud))\b[^.!?\n]*",
+            r"\b(?:(?:open|create|submit|enter|raise|log|file)\w*\b[^.!?\n]{0,30}\b(?:new|another|separate|second)\b"
+            r"[^.!?\n]{0,20}\b(?:ticket|case|request|enquiry|inquiry)"
+            r"|neues ticket|nouveau ticket|nuev[oa] (?:ticket|solicitud))\b",
             re.IGNORECASE,
         ),
     ),
     (
         CueKind.APOLOGY,
         0.8,
+        ("sorry", "apolog", "entschuldig", "leid", "désolé", "disculp"),
         re.compile(
-            r"[^.!?\n]*\b(?:sorry|apolog(?:y|ies|ise|ize)|entschuldig\w+|tut uns leid|désolés?|disculp\w+)\b[^.!?\n]*",
-            re.IGNORECASE,
+            r"\b(?:sorry|apolog(?:y|ies|ise|ize)|entschuldig\w+|tut uns leid|désolés?|disculp\w+)\b", re.IGNORECASE
         ),
     ),
 )
+_ENDS = re.compile(r"[.!?\n]")
 
 
 def own_words(text: str) -> str:
     """Return what the author wrote anew: without quoted lines and quoted history."""
     text = text[:_LONGEST]
+    if "\n" not in text and ">" not in text:
+        return text.strip()
     if quoted := _QUOTED_FROM.search(text):
         text = text[: quoted.start()]
     return _QUOTED_LINE.sub("", text).strip() if ">" in text else text.strip()
@@ -122,7 +132,7 @@ def own_words(text: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text for comparison: one kind of space, no case."""
-    return _SPACE.sub(" ", text).strip().casefold()
+    return " ".join(text.split()).casefold()
 
 
 def read_message(message: MessageSeen, ours: Sequence[str] = ()) -> Reading:
@@ -148,15 +158,23 @@ def read_message(message: MessageSeen, ours: Sequence[str] = ()) -> Reading:
     if not compared or (len(compared) < 12 and any(compared in text for text in ours)):
         kind = MessageKind.OURS if message.text.strip() else MessageKind.NOTICE
         return Reading(kind, "", 0.9)
-    receipt = _RECEIPT.search(words)
+    lowered = words.lower()
+    receipt = _RECEIPT.search(words) if any(stem in lowered for stem in _RECEIPT_STEMS) else None
     person = _PERSON.search(words)
     cues = tuple(
-        Cue(kind, found.group(0).strip(), confidence)
-        for kind, confidence, pattern in _CUES
-        if (found := pattern.search(words))
+        Cue(kind, _sentence(words, found), confidence)
+        for kind, confidence, stems, pattern in _CUES
+        if any(stem in lowered for stem in stems) and (found := pattern.search(words))
     )
     if receipt and person and len(words) < 1200:
         return Reading(MessageKind.UNSURE, receipt.group(0), 0.5, cues)
     if receipt:
         return Reading(MessageKind.RECEIPT, receipt.group(0), 0.9)
     return Reading(MessageKind.ANSWER, words[:80], 0.9 if person else 0.7, cues)
+
+
+def _sentence(text: str, found: re.Match[str]) -> str:
+    """Return the sentence in which something was found."""
+    begin = max((end.end() for end in _ENDS.finditer(text, 0, found.start())), default=0)
+    after = _ENDS.search(text, found.end())
+    return text[begin : after.start() if after else len(text)].strip()

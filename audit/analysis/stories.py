@@ -8,7 +8,7 @@ from datetime import datetime
 from audit.analysis import phrases
 from audit.analysis.calls import tell_call
 from audit.analysis.facts import Case, Contact, Message
-from audit.analysis.measures.spec import evidence_number
+from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import Story, StoryLine
 from audit.analysis.promises import said_at
 from audit.analysis.questions import judged_sentence
@@ -52,7 +52,7 @@ def tell(case: Case, plan: Plan, zone: str) -> Story:
         if contact.action is Action.CALL and contact.was_run and not contact.is_ours:
             number += 1
             lines.extend(tell_call(case, contact, number))
-        else:
+        elif contact.action is not Action.LOOK or contact.outcome is not ContactOutcome.DONE:
             lines.extend(_contact(contact))
     lines.extend(_messages(case))
     lines.extend(_statuses(case))
@@ -98,8 +98,9 @@ def tell(case: Case, plan: Plan, zone: str) -> Story:
 def _line(
     at: datetime, sentence: str, *events: Event, channel: str | None = None, t_s: float | None = None
 ) -> StoryLine:
-    evidence = tuple(dict.fromkeys(evidence_number(event) for event in events))
-    return StoryLine(at_utc=at, sentence=phrases.stopped(sentence), evidence=evidence, channel=channel, t_s=t_s)
+    return StoryLine(
+        at_utc=at, sentence=phrases.stopped(sentence), evidence=evidence_numbers(*events), channel=channel, t_s=t_s
+    )
 
 
 def _opening(case: Case, plan: Plan) -> StoryLine:

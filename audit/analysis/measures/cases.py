@@ -22,17 +22,8 @@ def judged(case: Case, question: str) -> list[Event]:
     return [e for e in case.judged if isinstance(e.what, Judged) and e.what.question == question]
 
 
-def turns(case: Case) -> list[Contact]:
-    """Return the contacts in which the customer turned to the vendor (looks are not)."""
-    return [
-        c
-        for c in case.contacts.values()
-        if c.was_run and not c.is_ours and c.action in (Action.OPEN, Action.REPLY, Action.CALL)
-    ]
-
-
 def _contacts(case: Case) -> Iterable[Observed]:
-    taken = turns(case)
+    taken = case.turns
     if taken:
         yield observed(case, float(len(taken)), case.opened.at_utc, *(c.started for c in taken))
 
@@ -75,7 +66,7 @@ def _solved_at_first_contact(case: Case) -> Iterable[Observed]:
     """Of the cases that could be solved and were watched to an end: 1 if solved after a single turn to the vendor."""
     if not case.solvable or case.closed is None:
         return
-    done, taken = case.resolved(), turns(case)
+    done, taken = case.resolved(), case.turns
     if not taken or (done is None and case.watched_until is None):
         return
     solved = done is not None and not any(c.started.at_utc > taken[0].started.at_utc for c in taken)
@@ -98,7 +89,7 @@ def minutes_of(contact: Contact) -> float | None:
 
 def _effort(case: Case) -> Iterable[Observed]:
     """Minutes that the customer spends: calls, writing, and reading each page on which something new stood."""
-    spent = [(contact, minutes_of(contact)) for contact in case.contacts.values()]
+    spent = [(contact, minutes_of(contact)) for contact in case.turns]
     minutes = sum(m for _, m in spent if m is not None)
     events = [contact.call_ended or contact.started for contact, m in spent if m is not None]
     news = {m.contact for m in case.messages if not m.sent and m.from_vendor}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from audit.analysis.facts import CHAT, Case, Contact, Message
+from audit.analysis.facts import Case, Contact, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed
 from audit.model import Event
@@ -20,9 +20,7 @@ def _is_person(message: Message) -> bool:
 
 def _chats(case: Case) -> Iterator[tuple[Contact, Event, list[Message], datetime | None]]:
     """Yield each chat with the event of our first words, its messages, and the moment until which we watched it."""
-    for contact in case.contacts.values():
-        if contact.probe != CHAT or not contact.was_run or contact.is_ours:
-            continue
+    for contact in case.chats:
         messages = [m for m in case.messages if m.contact == contact.id]
         first = next((m.event for m in messages if m.sent), contact.started)
         yield contact, first, messages, contact.ended.at_utc if contact.ended else None

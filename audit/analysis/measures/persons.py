@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact
-from audit.analysis.measures.cases import turns
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.analysis.promises import said_at
@@ -72,7 +71,7 @@ def _honest_refusal(case: Case) -> Iterable[Observed]:
 
 def _time_to_refusal(case: Case) -> Iterable[Observed]:
     """Of the cases that cannot be solved: the time until the vendor said so, by a person's judgement of which words."""
-    asked = case.first_submission or next((c.started for c in turns(case)), None)
+    asked = case.first_submission or next((c.started for c in case.turns), None)
     if case.solvable or asked is None:
         return
     said = [e for _, _, value, events in answered(case, "refusal_said") if value == "yes" for e in events]
@@ -94,7 +93,7 @@ def explained_again(case: Case) -> Iterable[Observed]:
     said = {contact: (value, events) for contact, _, value, events in answered(case, "explained_again")}
     told: set[str] = set()
     times = 0
-    for contact in turns(case):
+    for contact in case.turns:
         words = _told(contact)
         if contact.id in said:
             value, events = said[contact.id]
@@ -125,7 +124,7 @@ def _told(contact: Contact) -> set[str]:
 
 def _began(case: Case) -> Iterable[Observed]:
     """Each contact that the case took: 1 if the vendor began it (wrote or called unasked), 0 if we had to."""
-    for contact in turns(case):
+    for contact in case.turns:
         yield observed(case, 0.0, contact.started.at_utc, contact.started, contact=contact.id)
     asked = True
     for message in case.messages:

@@ -35,7 +35,10 @@ class Good(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MeasureSpec:
-    """A measure. `observe` gives its observations in one case; none means that it does not apply there."""
+    """A measure. `observe` gives its observations in one case; none means that it does not apply there.
+
+    One `on_request` is worked out only if the profile, or a promise on the vendor's business clock, asks for it.
+    """
 
     id: str
     name: str
@@ -45,11 +48,19 @@ class MeasureSpec:
     dimension: int | None
     good: Good
     observe: Callable[[Case], Iterable[Observed]]
+    on_request: bool = False
 
 
 def evidence_number(event: Event) -> str:
     """Return the evidence number of an event; it follows the event's place in the chain and never changes."""
     return f"E{event.seq:04d}"
+
+
+def evidence_numbers(*events: Event | None) -> tuple[str, ...]:
+    """Return the evidence numbers of those events that there are, each once."""
+    if len(events) == 1 and events[0] is not None:
+        return (f"E{events[0].seq:04d}",)
+    return tuple(dict.fromkeys([f"E{event.seq:04d}" for event in events if event is not None]))
 
 
 def observed(
@@ -65,13 +76,13 @@ def observed(
     detail: str = "",
 ) -> Observed:
     """Return an observation in a case, with the evidence numbers of the events that it rests on."""
-    return Observed(
+    return Observed(  # made by the hundred thousand: no detour
         value=value,
         censored=censored,
         case=case.id,
         contact=contact,
         at_utc=at_utc,
-        evidence=tuple(dict.fromkeys(evidence_number(event) for event in events)),
+        evidence=evidence_numbers(*events),
         channel=channel,
         persona=case.persona,
         scenario=case.scenario,

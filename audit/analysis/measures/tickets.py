@@ -54,9 +54,10 @@ def _until_message(wanted: Callable[[Message], bool]) -> Callable[[Case], Iterab
 
 def last_looks(case: Case, after_utc: datetime) -> list[Event]:
     """Return the end of the last look (or our last wait's end) after a moment: the proof that nothing had come."""
-    ends = [c.ended for c in case.contacts.values() if c.ended is not None and c.ended.at_utc == case.watched_until]
-    waits = [w for w in case.waits if w.at_utc > after_utc][-1:]
-    return ends[-1:] or waits
+    for contact in reversed(case.contacts.values()):
+        if contact.ended is not None and contact.ended.at_utc == case.watched_until:
+            return [contact.ended]
+    return [wait for wait in case.waits if wait.at_utc > after_utc][-1:]
 
 
 def _unanswered(case: Case) -> Iterable[Observed]:
@@ -242,11 +243,11 @@ MEASURES = (
     ),
     MeasureSpec(
         "first_human_response_business_s", "time to the first answer by a person, in the vendor's business time", "s",
-        _DURATION, Per.TICKET, None, Good.LOW, _in_business_time,
+        _DURATION, Per.TICKET, None, Good.LOW, _in_business_time, on_request=True,
     ),
     MeasureSpec(
         "resolution_working_days", "working days to resolution", "working days", _DURATION, Per.CASE, None, Good.LOW,
-        _working_days,
+        _working_days, on_request=True,
     ),
     MeasureSpec(
         "closed_without_answer", "tickets closed without an answer", "ratio", _SHARE, Per.TICKET, 7, Good.LOW,
