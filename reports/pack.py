@@ -78,6 +78,27 @@ def write_pack(
             at="; ".join(faults[:5]),
             fix="restore the ledger from a backup",
         )
+    try:
+        return _seal(report, lines, artifacts, key, out_zip, now_utc, secrets, agent, progress)
+    except OSError as exc:
+        raise Unavailable(
+            f"the pack could not be written: {exc.strerror or exc}",
+            at=str(exc.filename or out_zip),
+            fix="free space on this disk or name another file, then seal again",
+        ) from exc
+
+
+def _seal(
+    report: ReportFiles,
+    lines: list[str],
+    artifacts: ArtifactReader,
+    key: SigningKey,
+    out_zip: Path,
+    now_utc: datetime,
+    secrets: Mapping[str, str],
+    agent: str,
+    progress: Callable[[int, int], None] | None,
+) -> Packed:
     with tempfile.TemporaryDirectory(prefix="holdproof-pack-") as scratch:
         contents = _contents(report, lines, artifacts, Path(scratch))
         gate, leaked = leaks.Gate(secrets), dict[str, list[str]]()
@@ -183,24 +204,19 @@ def _refusal(leaked: Mapping[str, list[str]]) -> Refused:
 
 
 def _zip(out: Path, folder: str, contents: Mapping[str, Path | bytes]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as raw:
-                _fill(raw, folder, contents)
-                raw.flush()
-                os.fsync(raw.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(out)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as exc:
-        raise Unavailable(
-            f"the pack could not be written: {exc.strerror or exc}", at=str(out), fix="free space or name another file"
-        ) from exc
+        with os.fdopen(descriptor, "wb") as raw:
+            _fill(raw, folder, contents)
+            raw.flush()
+            os.fsync(raw.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(out)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
 
 
 def _fill(raw: BinaryIO, folder: str, contents: Mapping[str, Path | bytes]) -> None:

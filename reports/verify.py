@@ -110,8 +110,10 @@ def verify_pack(path: Path, *, fingerprint: str | None = None) -> Verification:
     """
     result = Verification(str(path))
     if path.is_dir():
-        source: _Source = _Folder(path, result)
-        _check(source, result, fingerprint)
+        try:
+            _check(_Folder(path, result), result, fingerprint)
+        except OSError as exc:
+            result.faults.append(f"the folder cannot be read to its end ({_shown(str(exc))})")
     elif path.is_file():
         try:
             with zipfile.ZipFile(path) as archive:

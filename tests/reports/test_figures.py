@@ -99,6 +99,12 @@ def test_every_observation_is_a_dot_and_lower_bounds_are_hollow() -> None:
     assert len({(dot.get("cx"), dot.get("cy")) for dot in dots}) == 7, "equal values must stay countable"
 
 
+def test_hundreds_of_equal_values_stay_within_their_row() -> None:
+    svg = dots_svg("Hold", [Row("Alder", tuple(Dot(60.0) for _ in range(600))), Row("Cobalt", (Dot(30.0),))], "s")
+    heights = [float(dot.get("cy", "0")) for dot in ET.fromstring(svg).iter(f"{SVG}circle")]
+    assert max(heights[:600]) - min(heights[:600]) < 40
+
+
 def test_a_limit_and_negative_values_fit() -> None:
     svg = dots_svg("Louder by", [Row("Alder", (Dot(-4.5), Dot(9.6)))], "LU", limit=Limit(6.0, "limit 6 LU"))
     assert "limit 6 LU" in texts(svg)

@@ -164,6 +164,16 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "home", "report"]
 
 
+def test_a_file_of_the_report_that_went_away_is_named(tmp_path: Path) -> None:
+    store = Store()
+    files, artifacts = report_files(tmp_path / "report", store)
+    key = signing.load_or_create(tmp_path / "home")
+    files.pdf.unlink()
+    with pytest.raises(Unavailable, match=r"No such file(.|\n)*report\.pdf"):
+        write_pack(files, journal_lines(*artifacts), store, key, tmp_path / "p.zip", now_utc=NOW, secrets={})
+    assert not (tmp_path / "p.zip").exists()
+
+
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     key = signing.load_or_create(tmp_path)
     path = tmp_path / signing.KEY_FILE

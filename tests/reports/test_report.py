@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from audit.analysis.model import Analysis, Verdict
-from probes.errors import UserError
+from probes.errors import Unavailable, UserError
 from probes.model import Artifact
 from reports import tables, words
 from reports.documents import executive
@@ -267,6 +267,14 @@ def test_scores_can_be_read_on_their_shades(score: float | None) -> None:
     colours = {"var": "#57606b", "#fff": "#ffffff"}
     shown = colours.get(ink[1], ink[1]) if ink else "#1b1f24"
     assert contrast(colours.get(fill[1], fill[1]), shown) >= 4.5
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    store = Store()
+    analysis = departure(store)
+    (tmp_path / "evidence").write_text("a file where the folder must go")
+    with pytest.raises(Unavailable, match=r"could not be written(.|\n)*evidence"):
+        write_report(analysis, store, tmp_path, now_utc=NOW)
 
 
 def test_there_is_no_report_for_nobody(tmp_path: Path) -> None:
