@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -211,6 +212,8 @@ def _plain(value: Any) -> Any:
         return cell(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no infinity; the level of digital silence is one
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return value

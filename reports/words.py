@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def count(number: float) -> str:
 
 def number(value: float, places: int = 1) -> str:
     """Return a number with at most `places` decimals and a true minus sign."""
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else f"{MINUS if value < 0 else ''}infinite"
     text = f"{value:,.{places}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -43,6 +46,8 @@ def number(value: float, places: int = 1) -> str:
 
 def duration(seconds: float) -> str:
     """Return a length of time in its two largest units: "4.2 s", "21 min 40 s", "5 h 20 min", "3 days 4 h"."""
+    if not math.isfinite(seconds):
+        return number(seconds)
     if seconds < 0:
         return MINUS + duration(-seconds)
     if seconds < 9.95:

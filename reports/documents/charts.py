@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -89,7 +90,9 @@ def _row(measure: Measure, names: dict[str, str], spoken_of: frozenset[str]) -> 
         said = f"{round(sum(o.value for o in measure.observed))} of {measure.n}"
         said = f"{words.estimate(measure)} ({said})" if measure.estimate is not None else said
     else:
-        dots = tuple(Dot(o.value, o.censored, ", ".join(o.evidence)) for o in measure.observed)
+        dots = tuple(
+            Dot(o.value, o.censored, ", ".join(o.evidence)) for o in measure.observed if math.isfinite(o.value)
+        )
         said = words.estimate(measure) if measure.estimate is not None else f"n = {measure.n}: no estimate"
     below = ""
     if measure.estimate is None and measure.n == 1 and dots:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -221,6 +221,7 @@ def build(
         envelopes: the levels of recordings, by hash; a call without them is drawn without a waveform.
     """
     envelopes = envelopes or {}
+    analysis = _with_all_vendors(analysis)
     vendors = {vendor.id: vendor for vendor in analysis.vendors}
     evidence = {item.number: item for item in analysis.evidence}
     zone = words.zone(analysis.vendors[0].time_zone if len(analysis.vendors) == 1 else "UTC")
@@ -282,8 +283,19 @@ def _tests(analysis: Analysis) -> tuple[tuple[str, tuple[Stated, ...]], ...]:
     return tuple((heading, items) for heading, items in found if items)
 
 
+def _with_all_vendors(analysis: Analysis) -> Analysis:
+    """Give vendors that the plan does not name (any more) a place under their identifier, so that none is left out."""
+    known = {vendor.id for vendor in analysis.vendors}
+    met = [story.vendor for story in analysis.stories] + [finding.vendor for finding in analysis.findings]
+    met += [row.vendor for row in analysis.accounting]
+    unnamed = [vendor for vendor in dict.fromkeys(met) if vendor not in known]
+    added = tuple(VendorName(id=vendor, name=vendor, place="", time_zone="UTC") for vendor in unnamed)
+    return replace(analysis, vendors=(*analysis.vendors, *added))
+
+
 def drawn_calls(analysis: Analysis) -> list[CallRecord]:
     """Return the calls that a report may draw: those of the cases it tells, and those that findings name."""
+    analysis = _with_all_vendors(analysis)
     cases = {story.case for story in _chosen_stories(analysis)}
     named = {finding.contact for finding in analysis.findings}
     return [call for call in analysis.calls if call.case in cases or call.contact in named]

@@ -269,6 +269,22 @@ def test_scores_can_be_read_on_their_shades(score: float | None) -> None:
     assert contrast(colours.get(fill[1], fill[1]), shown) >= 4.5
 
 
+def test_digital_silence_is_no_accident_for_the_report() -> None:
+    analysis = departure(Store())
+    silent = replace(analysis.measures[0].observed[0], value=float("-inf"))
+    levels = tuple(replace(silent, value=value) for value in (float("-inf"), -20.0, -18.0, -17.0))
+    loudness = replace(analysis.measures[0], id="hold_loudness_lufs", unit="LUFS", observed=levels, n=4, n_censored=0)
+    heard = replace(analysis.findings[0], measure="hold_loudness_lufs")
+    analysis = replace(analysis, measures=(loudness,), findings=(heard,))
+    assert "−infinite LUFS to −17 LUFS" in page(analysis)
+    assert '"value": null' in tables.json_text(analysis)
+
+
+def test_a_vendor_that_the_plan_does_not_name_is_not_left_out() -> None:
+    analysis = replace(departure(Store()), vendors=())
+    assert squeezed("harbour: the result on one page") in Page(page(analysis)).text
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     store = Store()
     analysis = departure(store)

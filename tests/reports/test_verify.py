@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -251,6 +252,35 @@ def test_a_flipped_byte_anywhere_in_a_zip_is_seen(tmp_path: Path) -> None:
         path.write_bytes(data)
         assert not verify_pack(path).sound, spot
         data[spot] ^= 1
+
+
+def test_damage_of_any_kind_is_an_answer_and_never_a_crash(tmp_path: Path) -> None:
+    path = sealed(tmp_path).path
+    whole, random = path.read_bytes(), Random(20261122)
+    contents_end = whole.find(b"PK\x01\x02")  # after it the directory, whose dates and attributes prove nothing
+    with zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if entry.file_size]
+    for _ in range(100):
+        data = bytearray(whole)
+        spot = random.randrange(contents_end)
+        match random.choice(["flip", "cut", "insert", "repeat", "directory"]):
+            case "flip":
+                entry = random.choice(entries)
+                begins = entry.header_offset + 30 + len(entry.filename)
+                data[begins + random.randrange(entry.file_size)] ^= 1 << random.randrange(8)
+            case "cut":
+                del data[spot : spot + random.randrange(1, 500)]
+            case "insert":
+                data[spot:spot] = random.randbytes(random.randrange(1, 50))
+            case "repeat":
+                data[spot:spot] = data[spot : spot + random.randrange(1, 500)]
+            case _:
+                data[random.randrange(contents_end, len(data))] = random.randrange(256)
+                path.write_bytes(data)
+                assert verify_pack(path).lines()
+                continue
+        path.write_bytes(data)
+        assert not verify_pack(path).sound
 
 
 def test_bytes_before_the_zip_are_seen(tmp_path: Path) -> None:
