@@ -160,7 +160,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseRecord:
-    """A promise and what happened. `due_at_utc` and `came_at_utc` are null where there is none."""
+    """A promise and what happened. `due_at_utc` and `came_at_utc` are null where there is none.
+
+    `came_at_utc` is the moment that `late_by_s` counts to: our sight; the vendor's own word where it lies between our
+    looks and they were far apart; or, without such a word, the look that had not shown it yet.
+    """
 
     id: str
     vendor: str

@@ -275,9 +275,10 @@ def said_at(event: Event, case: Case) -> datetime:
 def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
     outcome, by_claim = _outcome(due)
     came = due.came
-    late_by = ratio = None
-    if came is not None and due.due_at_utc is not None:
+    late_by = ratio = came_at = None
+    if came is not None:
         came_at = came.claimed_at_utc if by_claim and came.claimed_at_utc else _in_doubt_for_the_vendor(due, came)
+    if came_at is not None and due.due_at_utc is not None:
         promised_s = (due.due_at_utc - due.made_at_utc).total_seconds()
         if outcome is PromiseOutcome.LATE:
             late_by = (came_at - due.due_at_utc).total_seconds()
@@ -294,7 +295,7 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
         source=due.source,
         made_at_utc=due.made_at_utc,
         due_at_utc=due.due_at_utc,
-        came_at_utc=came.at_utc if came else None,
+        came_at_utc=came_at,
         outcome=outcome,
         late_by_s=late_by,
         actual_to_promised_ratio=ratio,
@@ -333,7 +334,8 @@ def _is_coarse(due: Due, came: Came) -> bool:
 
 def _in_doubt_for_the_vendor(due: Due, came: Came) -> datetime:
     """Return the moment that a delay is counted to: where our looks were far apart, the one that had not shown it."""
-    return came.absent_at_utc if _is_coarse(due, came) and came.absent_at_utc >= due.due_at_utc else came.at_utc  # type: ignore[operator]
+    late = due.due_at_utc is not None and came.absent_at_utc >= due.due_at_utc
+    return came.absent_at_utc if late and _is_coarse(due, came) else came.at_utc
 
 
 def _sentence(record: PromiseRecord, due: Due, by_claim: bool, zone: str) -> str:
