@@ -115,12 +115,15 @@ def estimate(measure: Measure) -> str:
 
 
 def observed_span(measure: Measure) -> str:
-    """Return from what to what a measure was observed, where it has no estimate; lower bounds are called so."""
-    least = min(measure.observed, key=lambda seen: seen.value)
+    """Return from what to what a measure was observed, where it has no estimate.
+
+    Lower bounds are called so; what is only known to lie between two of our looks counts from the earlier one.
+    """
+    first = min(seen.value if seen.earliest is None else seen.earliest for seen in measure.observed)
     most = max(measure.observed, key=lambda seen: (seen.value, seen.censored))
-    low, high = value(least.value, measure.unit), value(most.value, measure.unit)
-    high = f"at least {high}" if most.censored else high
-    return high if low == value(most.value, measure.unit) else f"{low} to {high}"
+    low, high = value(first, measure.unit), value(most.value, measure.unit)
+    said = f"at least {high}" if most.censored else high
+    return said if low == high else f"{low} to {said}"
 
 
 def estimate_interval(measure: Measure) -> str:

@@ -76,6 +76,8 @@ def _dots_explained(measures: Sequence[Measure]) -> str:
     parts = [f"One dot is one {measures[0].per}"]
     if any(observed.censored for measure in measures for observed in measure.observed):
         parts.append("a hollow dot with an arrow was still waiting when we stopped")
+    if any(observed.earliest is not None for measure in measures for observed in measure.observed):
+        parts.append("a thin line before a dot: it came at some time in between two of our looks")
     if any(measure.estimate is not None for measure in measures):
         parts.append("upright line: the estimate")
     if any(measure.low is not None for measure in measures):
@@ -91,7 +93,9 @@ def _row(measure: Measure, names: dict[str, str], spoken_of: frozenset[str]) -> 
         said = f"{words.estimate(measure)} ({said})" if measure.estimate is not None else said
     else:
         dots = tuple(
-            Dot(o.value, o.censored, ", ".join(o.evidence)) for o in measure.observed if math.isfinite(o.value)
+            Dot(o.value, o.censored, ", ".join(o.evidence), o.earliest)
+            for o in measure.observed
+            if math.isfinite(o.value)
         )
         said = words.estimate(measure) if measure.estimate is not None else f"n = {measure.n}: no estimate"
     below = ""

@@ -14,11 +14,12 @@ _WHOLE = frozenset({"times", "contacts", "choices", "turns", ""})  # counted, so
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One observation; `censored` values are lower bounds."""
+    """One observation; `censored` values are lower bounds. With `earliest`, it lies between that and `value`."""
 
     value: float
     censored: bool = False
     note: str = ""
+    earliest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def _draw_row(figure: g.Figure, row: Row, scale: g.Scale, unit: str, y: float, r
         figure.line(scale(row.low), y, scale(row.high), y, colour, 7, stroke_opacity=0.28, stroke_linecap="round")
     for dot, lift in zip(row.dots, _lifts([scale(dot.value) for dot in row.dots]), strict=True):
         x, said = scale(dot.value), words.value(dot.value, unit)
+        if dot.earliest is not None and scale(dot.earliest) < x - 1:
+            figure.line(scale(dot.earliest), y + lift, x, y + lift, colour, 1.2)
         note = f"{'at least ' if dot.censored else ''}{said}{': ' + dot.note if dot.note else ''}"
         figure.dot(x, y + lift, 3.4, colour, hollow=dot.censored, note=note)
         if scale.clips(dot.value):

@@ -99,6 +99,14 @@ def test_every_observation_is_a_dot_and_lower_bounds_are_hollow() -> None:
     assert len({(dot.get("cx"), dot.get("cy")) for dot in dots}) == 7, "equal values must stay countable"
 
 
+def test_a_moment_between_two_looks_is_drawn_as_a_line_up_to_the_dot() -> None:
+    lines = [
+        svg.count("<line")
+        for svg in (dots_svg("Wait", [Row("A", (Dot(60.0, earliest=e),))], "s") for e in (None, 20.0))
+    ]
+    assert lines[1] == lines[0] + 1
+
+
 def test_hundreds_of_equal_values_stay_within_their_row() -> None:
     svg = dots_svg("Hold", [Row("Alder", tuple(Dot(60.0) for _ in range(600))), Row("Cobalt", (Dot(30.0),))], "s")
     heights = [float(dot.get("cy", "0")) for dot in ET.fromstring(svg).iter(f"{SVG}circle")]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from audit.analysis.model import Observed
 from reports import words
+from tests.reports.samples import Store, departure
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,21 @@ def test_durations_carry_over_and_use_two_units(seconds: float, said: str) -> No
 )
 def test_a_share_is_never_rounded_to_none_or_all(share: float, said: str) -> None:
     assert words.share(share) == said
+
+
+def test_what_was_seen_a_few_times_is_told_as_a_span_with_its_bounds() -> None:
+    base = departure(Store()).measures[0]
+    (seen,) = base.observed
+
+    def span(*observed: Observed) -> str:
+        return words.observed_span(replace(base, observed=observed, n=len(observed)))
+
+    between = replace(seen, value=22500.0, earliest=17220.0)
+    waiting = replace(seen, value=90000.0, censored=True)
+    assert span(replace(seen, value=60.0)) == "1 min"
+    assert span(between) == "4 h 47 min to 6 h 15 min"
+    assert span(waiting) == "at least 1 day 1 h"
+    assert span(between, waiting) == "4 h 47 min to at least 1 day 1 h"
 
 
 def test_a_moment_is_told_in_the_vendors_zone_with_its_name() -> None:
