@@ -61,17 +61,31 @@ def phase_at_end(contact: Contact) -> str:
     return "talk" if timeline.first_person_s is not None else "menu"
 
 
-def needed_identification(contact: Contact) -> list[Event]:
-    """Return the keyed-in identifiers that were sent before a person was heard."""
-    timeline = contact.timeline()
-    person_s = timeline.first_person_s if timeline else None
+def keyed_identification(contact: Contact) -> list[Event]:
+    """Return the identifiers that we keyed in."""
     found = []
     for event in contact.digits:
         assert isinstance(event.what, DigitsSent)
-        is_identifier = event.what.digits is None or "ident" in event.what.purpose.casefold()
-        if is_identifier and (person_s is None or event.what.t_s is None or event.what.t_s < person_s):
+        if event.what.digits is None or "ident" in event.what.purpose.casefold():
             found.append(event)
     return found
+
+
+def needed_identification(contact: Contact) -> list[Event]:
+    """Return the identifiers that were keyed in before a person was heard; none where nobody was heard afterwards.
+
+    Our script presses keys whether or not they are asked for: only a person reached behind them shows that there was
+    something to get past.
+    """
+    timeline = contact.timeline()
+    if timeline is None or timeline.first_person_s is None:
+        return []
+    person_s = timeline.first_person_s
+    return [
+        event
+        for event in keyed_identification(contact)
+        if isinstance(event.what, DigitsSent) and (event.what.t_s is None or event.what.t_s < person_s)
+    ]
 
 
 def talk_s(timeline: Timeline) -> float:
@@ -170,12 +184,15 @@ def tell_call(case: Case, contact: Contact, number: int) -> Iterable[StoryLine]:
         after = f" after {phrases.length(record.answered_s)}" if record.answered_s is not None else ""
         answered = f"the line was answered{after}" if contact.answered else "the line was not answered"
     yield line(begin.at_utc, f"{name}{to}: {answered}.", contact.dialled or contact.started, contact.answered)
-    for event in needed_identification(contact):
+    needed = needed_identification(contact)
+    for event in keyed_identification(contact):
         assert isinstance(event.what, DigitsSent)
+        keyed = f"an identification number ({phrases.count(event.what.count, 'key')})"
         yield line(
             contact.media_at(event.what.t_s) or event.at_utc,
-            f"{name}: an identification number ({phrases.count(event.what.count, 'digit')}) had to be keyed in before "
-            "anybody could be reached.",
+            f"{name}: {keyed} had to be keyed in before anybody could be reached."
+            if event in needed
+            else f"{name}: we keyed in {keyed}.",
             event,
             t_s=event.what.t_s,
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 from audit.analysis.model import PromiseRecord
 from audit.analysis.reading import MessageKind, Reading, plain, read_message
+from audit.analysis.settling import settled
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Plan, Scenario
@@ -107,6 +108,7 @@ class Contact:
     charged: Event | None = None
     digits: list[Event] = field(default_factory=list)
     lines: list[Event] = field(default_factory=list)
+    _timeline: tuple[Event, int, Timeline] | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -129,11 +131,14 @@ class Contact:
         return max(0.0, (self.call_ended.at_utc - begin.at_utc).total_seconds()) if begin else None
 
     def timeline(self) -> Timeline | None:
-        """Return what was heard, if anybody listened yet."""
+        """Return what was heard, settled by the keys that our script pressed; None if nobody listened yet."""
         if self.heard is None:
             return None
         assert isinstance(self.heard.what, CallHeard)
-        return self.heard.what.timeline
+        if self._timeline is None or self._timeline[:2] != (self.heard, len(self.digits)):
+            keys_s = [e.what.t_s for e in self.digits if isinstance(e.what, DigitsSent) and e.what.t_s is not None]
+            self._timeline = self.heard, len(self.digits), settled(self.heard.what.timeline, keys_s)
+        return self._timeline[2]
 
     def human_at_utc(self) -> datetime | None:
         """Return when the first person was heard; None: nobody, or nobody listened."""

@@ -10,6 +10,7 @@ from audit.analysis.calls import (
     ended_clause,
     hold_clause,
     holds_to_the_end,
+    keyed_identification,
     needed_identification,
     queue_holds,
     read_call,
@@ -95,7 +96,7 @@ def _heard(value: Callable[[Contact], float | None]) -> Callable[[Case], Iterabl
 
 
 def _menu_keys(call: Contact) -> float:
-    gates = needed_identification(call)
+    gates = keyed_identification(call)
     return float(sum(isinstance(e.what, DigitsSent) and e not in gates for e in call.digits))
 
 
@@ -117,8 +118,9 @@ def _hold_ratio(call: Contact) -> float | None:
 
 def _identification(case: Case) -> Iterable[Observed]:
     for call in case.calls:
-        if call.answered is None:
-            continue
+        timeline = call.timeline()
+        if call.answered is None or timeline is None or timeline.first_person_s is None:
+            continue  # where nobody was reached it cannot be told what stood before them
         keyed = needed_identification(call)
         yield observed(
             case, float(bool(keyed)), call.answered.at_utc, *(keyed or [call.answered]), contact=call.id,

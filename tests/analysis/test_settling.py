@@ -1,0 +1,47 @@
+"""Speech before our last menu key is the menu's, however lively it sounded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.analysis.settling import settled
+from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, LineQuality, Segment, Timeline
+
+
+def speech(start_s: float, end_s: float, label: Label) -> Segment:
+    return Segment(start_s, end_s, Kind.SPEECH, label, 0.9)
+
+
+HOLD = Hold(40.0, 60.0, HoldMode.MUSIC, None, None, 0.0, None, None, (), 0, 0.9)
+HEARD = Timeline(
+    duration_s=80.0,
+    answered_s=0.0,
+    first_person_s=2.0,
+    segments=(speech(2.0, 9.0, Label.AGENT), speech(12.0, 18.0, Label.UNSURE), speech(61.0, 70.0, Label.AGENT)),
+    holds=(HOLD,),
+    music_loop_s=None,
+    tones=(),
+    messages=(),
+    dead_air=(),
+    talk_over=None,
+    quality=LineQuality(None, None, False, 0.0, 0.0, False),
+    end=EndReason.IN_SPEECH,
+    listener_version="test",
+)
+
+
+def test_a_lively_prompt_before_our_keys_is_no_person() -> None:
+    result = settled(HEARD, [10.0, 19.0])
+    assert [segment.label for segment in result.segments] == [Label.IVR, Label.IVR, Label.AGENT]
+    assert result.first_person_s == 61.0
+    assert "keys" in result.segments[0].why[-1]
+
+
+def test_keys_after_a_hold_may_answer_a_person() -> None:
+    assert settled(HEARD, [75.0]) is HEARD
+    assert settled(HEARD, []) is HEARD
+
+
+def test_nobody_is_left_where_only_the_menu_spoke() -> None:
+    menu = replace(HEARD, segments=HEARD.segments[:2], holds=())
+    assert settled(menu, [30.0]).first_person_s is None
