@@ -49,7 +49,7 @@ _LONGEST_PAGE_TEXT = 2_000_000
 async def open_session(channel: Channel, texts: Texts, tools: Tools, hosts: frozenset[str]) -> AsyncIterator[Session]:
     """Open a fresh browser context for one contact with a channel."""
     async with tools.browser.context(hosts) as context:
-        session = Session(channel, texts, tools, Traffic(Bounds(hosts)))
+        session = Session(channel, texts, tools, Traffic(Bounds(hosts), tools.clock.now_utc))
         await session.begin(context)
         yield session
 
@@ -226,8 +226,10 @@ class Session:
             await self._until_sent(mark, frames_mark)
         except BaseException:
             self.sent = self.traffic.sent_since(mark, frames_mark)
+            self.acted_at_utc = self.traffic.left_at_utc(mark) or self.acted_at_utc
             raise
         self.sent = self.traffic.sent_since(mark, frames_mark)
+        self.acted_at_utc = self.traffic.left_at_utc(mark) or self.acted_at_utc
         if not self.sent:
             raise failed(
                 FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, f"nothing was sent: {await self._refused_by_page()}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import Error
@@ -25,8 +27,9 @@ _MOST_DIALOGS = 20
 class Traffic:
     """Requests of one contact in their order. Moments in it are positions in `requests`."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, bounds: Bounds, now_utc: Callable[[], datetime]) -> None:
+        self._bounds, self._now_utc = bounds, now_utc
+        self._asked_at_utc: dict[Request, datetime] = {}
         self.requests: list[Request] = []
         self.under_way: set[Request] = set()
         self.errors: dict[Request, str] = {}
@@ -73,6 +76,7 @@ class Traffic:
 
     def _asked(self, request: Request) -> None:
         self.requests.append(request)
+        self._asked_at_utc[request] = self._now_utc()
         if request.resource_type in _CALLS:
             self.under_way.add(request)
 
@@ -125,6 +129,10 @@ class Traffic:
     def sent_since(self, mark: int, frames_mark: int) -> bool:
         """Return whether anything that a vendor may notice left from a position on."""
         return self.frames_sent > frames_mark or any(self._left(request) for request in self.requests[mark:])
+
+    def left_at_utc(self, mark: int) -> datetime | None:
+        """Return when the first request that a vendor may notice left from a position on."""
+        return next((self._asked_at_utc[each] for each in self.requests[mark:] if self._left(each)), None)
 
     def lost_since(self, mark: int) -> Request | None:
         """Return the first request with an effect that left from a position on and was not answered, if any."""
