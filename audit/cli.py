@@ -129,7 +129,7 @@ def run(
     row, new = begin(plan_file, ledger, version=version(), again=again)
     typer.echo(f"{'began' if new else 'resumed'} audit {row.audit} in {settings.home}", err=True)
     with ProgressLine(ledger, row.audit) as line:
-        progress = carry_on(row, plan_file, ledger, settings, on_progress=line.show)
+        progress = carry_on(row, ledger, settings, on_progress=line.show, on_trouble=_say_trouble)
     document = {"audit": row.audit, "cases": progress.cases, "closed": progress.closed, "stopped": progress.stopped}
     if progress.stopped is not None:
         _answer(
@@ -148,20 +148,77 @@ def run(
 
 
 @app.command()
+def serve(
+    home: HomeOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="This worker's name (PostgreSQL); default machine and number.")
+    ] = None,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=64, help="How many cases it moves at once.")] = 8,
+) -> None:
+    """Work on all audits until interrupted: alone on a home, or as one of many with HOLDPROOF_DATABASE_URL.
+
+    Workers of one database share one folder as their home, because evidence is kept in it.
+    """
+    import signal
+    import threading
+
+    from audit.engine import run as engine
+
+    settings, until = _settings(home), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: until.set())
+    engine.serve(
+        _ledger(settings),
+        settings,
+        until,
+        name=name,
+        at_once=at_once,
+        on_ready=lambda worker: typer.echo(f"worker {worker.presence.name} takes work in {settings.home}", err=True),
+        on_trouble=_say_trouble,
+    )
+    typer.echo("worker stopped; what it had begun is taken up by another one, or when it starts again", err=True)
+    sys.stderr.flush()
+    os._exit(0)  # a tick that still waits for a vendor is not waited for: the ledger holds where it stands
+
+
+@app.command()
 def stop(
     home: HomeOption = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever work is refused.")] = "stopped by hand",
 ) -> None:
-    """Throw the kill switch: nothing new is started until `resume`."""
-    _ledger(_settings(home)).set_stopped(reason)
-    typer.echo(f"stopped: {reason}")
+    """Throw the kill switch: live calls are ended, and nothing new is started until `resume`."""
+    from audit.engine.live import stop as stop_all
+
+    settings = _settings(home)
+    ended = stop_all(_ledger(settings, quiet=True), settings, reason, _say_trouble)
+    typer.echo(f"stopped: {reason}" + (f"; {ended} live contacts ended" if ended else ""))
 
 
 @app.command()
 def resume(home: HomeOption = None) -> None:
     """Release the kill switch."""
-    _ledger(_settings(home)).set_stopped(None)
-    typer.echo("released; go on with `holdproof run PLAN`")
+    _ledger(_settings(home), quiet=True).set_stopped(None)
+    typer.echo("released; workers go on within seconds, or go on with `holdproof run PLAN`")
+
+
+@app.command()
+def settle(
+    case: Annotated[str, typer.Argument(help="The case's id, as `holdproof cases --unknown` prints it.")],
+    done: Annotated[bool, typer.Option("--done/--not-done", help="Whether the act reached the vendor.")],
+    by: Annotated[str, typer.Option("--by", help="Who says so.")],
+    note: Annotated[str, typer.Option("--note", help="How it was found out.")] = "",
+    contact: Annotated[str | None, typer.Option("--contact", help="Which one, if there are several.")] = None,
+    audit: Annotated[str | None, typer.Option("--audit", help="The audit; default the latest with this case.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Say whether an act of unknown outcome was done. It is recorded, and nothing is repeated because of it."""
+    from audit.commands.terminal import audit_of_case
+    from audit.engine.settle import settle_unknown
+
+    ledger = _ledger(_settings(home))
+    audit_id = audit_of_case(ledger, case, audit)
+    act = settle_unknown(ledger, audit_id, case, happened=done, by=by, note=note, contact=contact)
+    typer.echo(f"recorded: {act.kind} {act.target} ({act.contact}) was {'done' if done else 'not done'}, says {by}")
 
 
 # --- looking ---
@@ -330,10 +387,19 @@ def _settings(home: Path | None) -> Settings:
     return load_settings(home)
 
 
-def _ledger(settings: Settings) -> Ledger:
+def _ledger(settings: Settings, *, quiet: bool = False) -> Ledger:
+    """Return the ledger; unless `quiet`, a thrown kill switch is said on stderr, whatever the command."""
     from audit.ledger.store import Ledger
 
-    return Ledger(settings.database_url) if settings.database_url else Ledger.in_folder(settings.home)
+    ledger = Ledger(settings.database_url) if settings.database_url else Ledger.in_folder(settings.home)
+    stopped = None if quiet else ledger.stopped()
+    if stopped is not None:
+        typer.echo(f"STOPPED: {stopped} (release with `holdproof resume`)", err=True)
+    return ledger
+
+
+def _say_trouble(what: AuditError | str) -> None:
+    typer.echo(f"trouble: {what}", err=True)
 
 
 def _plan(path: Path) -> PlanFile:

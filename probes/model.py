@@ -10,6 +10,7 @@ A probe is a module with
     async def submit(spec, tools) -> Seen       does the one act that the vendor notices (ticket, call, reply)
     async def collect(handle, tools) -> Seen    looks, without any effect on the vendor
     async def reconcile(spec, since_utc, tools) -> Reconciled   after a crash: was it done?
+    async def abandon(handle, tools) -> Handle  only where something can be live: ends it at once (the kill switch)
 
 What the vendor or the network does comes back inside `Seen`. Raising means that we could not try.
 """

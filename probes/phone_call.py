@@ -24,7 +24,19 @@ from probes.telephony.script import SECRET, Script, ready
 NAME, VERSION = "phone_call", 1
 ACTIONS = frozenset({Action.CALL})
 
-__all__ = ["ACTIONS", "NAME", "VERSION", "Channel", "Handle", "acts", "collect", "hang_up", "reconcile", "submit"]
+__all__ = [
+    "ACTIONS",
+    "NAME",
+    "VERSION",
+    "Channel",
+    "Handle",
+    "abandon",
+    "acts",
+    "collect",
+    "hang_up",
+    "reconcile",
+    "submit",
+]
 
 _FIRST_LOOK_S, _AWAY_S = 2.0, 30.0
 _GIVE_UP_S = 3600.0  # how long after every limit a carrier that gives no answer is asked
@@ -114,6 +126,11 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
     script = _script(spec, channel, tools.secrets.reveal)
     seen = _dialled(spec, channel, script, found[0], since_utc, placed_at, ClockName.PROVIDER)
     return Reconciled(trace=Trace.FOUND, how=f"the carrier lists {found[0]} among the {between}", seen=seen)
+
+
+async def abandon(handle: Handle, tools: Tools) -> Handle:
+    """End the call at once, because everything is stopped."""
+    return await hang_up(handle, tools)
 
 
 async def hang_up(handle: Handle, tools: Tools) -> Handle:

@@ -92,7 +92,7 @@ def run_demo(directory: Path, factor: float, *, version: str, say: Callable[[str
         row, _ = begin(plan_file, ledger, version=version)
         say(f"auditing it: {plan_file.plan.name}")
         with ProgressLine(ledger, row.audit) as line:
-            carry_on(row, plan_file, ledger, settings, on_progress=line.show)
+            carry_on(row, ledger, settings, on_progress=line.show, on_trouble=lambda what: say(f"trouble: {what}"))
     say("writing the report")
     files = write_audit_report(settings, ledger, row.audit, folder / "report", "executive", version)
     say("sealing the pack")

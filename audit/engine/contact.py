@@ -8,7 +8,7 @@ a reserved effect, and the next run of the tick asks the probe to find out wheth
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -32,7 +32,7 @@ from probes.events import (
     ContactStarted,
     EffectReconciled,
 )
-from probes.model import Act, Probe, Seen, Sighting, Spec, Tools, Trace
+from probes.model import Act, Probe, Reconciled, Seen, Sighting, Spec, Tools, Trace
 from probes.registry import load
 
 MOST_ERRORS = 5
@@ -40,13 +40,14 @@ MOST_ERRORS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What all contacts of one audit share."""
+    """What all contacts of one audit share. `do` runs a probe's work where probes work, and waits for it."""
 
     ledger: Ledger
     audit: AuditRow
     plan: Plan
     clock: Clock
     tools_for: Callable[[Vendor, tuple[Act, ...]], Tools]
+    do: Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,11 @@ class Standing:
         """Return this standing with fields of its cursor changed."""
         return replace(self, cursor=replace(self.cursor, **changes))  # type: ignore[arg-type]
 
-    def save(self, writing: Writing, *, tick: int, done: bool, next_at_utc: datetime | None) -> CaseRow:
-        """Store the standing within a transaction; `done`: the tick is over."""
-        row = replace(
-            self.row, cursor=to_json(self.cursor), ticks_done=tick + 1 if done else tick, next_at_utc=next_at_utc
-        )
+    def save(self, writing: Writing, *, tick: int, done_until_utc: datetime | None = None) -> CaseRow:
+        """Store the standing within a transaction; with `done_until_utc` the tick is over, and the next is due then."""
+        row = replace(self.row, cursor=to_json(self.cursor), ticks_done=tick)
+        if done_until_utc is not None:
+            row = replace(row, ticks_done=tick + 1, next_at_utc=done_until_utc)
         writing.save_case(row, tick=tick)
         return row
 
@@ -87,7 +88,7 @@ class Contacts:
 
     # --- acts that the vendor notices ---
 
-    async def act(self, standing: Standing, spec: Spec, channel: str) -> Outcome:
+    def act(self, standing: Standing, spec: Spec, channel: str) -> Outcome:
         """Do one act, at most once: reserve it, do it, store what it gave."""
         probe = load(spec.channel.kind)
         vendor = self.setting.plan.vendor(standing.row.vendor)
@@ -96,24 +97,28 @@ class Contacts:
             return begun
         tools = self.setting.tools_for(vendor, probe.acts(spec))
         try:
-            seen = await probe.submit(spec, tools)
+            seen: Seen = self.setting.do(probe.submit(spec, tools))
         except Unavailable:
-            return await self.reconcile(begun, spec)  # the answer was lost on its way; was it done?
+            return self.reconcile(begun, spec)  # the answer was lost on its way; was it done?
         except AuditError as exc:
             seen = _not_tried(exc, channel)
         except Exception:
             return self._bug(begun, channel)
         return self._store(begun, seen)
 
-    async def go_on(self, standing: Standing, spec: Spec) -> Outcome:
+    def go_on(self, standing: Standing, spec: Spec) -> Outcome:
         """Continue the contact under way: ask again, or after a crash find out what became of it."""
         under_way = _under_way(standing)
         if under_way.handle is None:
-            return await self.reconcile(standing, spec)
+            return self.reconcile(standing, spec)
         probe = load(spec.channel.kind)
         tools = self.setting.tools_for(self.setting.plan.vendor(standing.row.vendor), probe.acts(spec))
         try:
-            seen = await probe.collect(from_json(probe.Handle, under_way.handle), tools)
+            handle: Any = from_json(probe.Handle, under_way.handle)
+            if self.setting.ledger.stopped() is not None and not under_way.abandoned:
+                handle = self.setting.do(abandon(probe, handle, tools))
+                standing = self._abandoned(standing, to_json(handle))
+            seen: Seen = self.setting.do(probe.collect(handle, tools))
         except AuditError as exc:
             if standing.cursor.errors < MOST_ERRORS:
                 return Outcome(standing.with_cursor(errors=standing.cursor.errors + 1), False, Seen(), 60.0)
@@ -122,13 +127,13 @@ class Contacts:
             return self._bug(standing, under_way.channel)
         return self._store(standing, seen)
 
-    async def reconcile(self, standing: Standing, spec: Spec) -> Outcome:
+    def reconcile(self, standing: Standing, spec: Spec) -> Outcome:
         """Find out whether the act under way reached the vendor; what stays unknown is never repeated."""
         under_way = _under_way(standing)
         probe = load(spec.channel.kind)
         tools = self.setting.tools_for(self.setting.plan.vendor(standing.row.vendor), probe.acts(spec))
         try:
-            answer = await probe.reconcile(spec, under_way.started_at_utc, tools)
+            answer: Reconciled = self.setting.do(probe.reconcile(spec, under_way.started_at_utc, tools))
         except AuditError as exc:
             if standing.cursor.errors < MOST_ERRORS:
                 return Outcome(standing.with_cursor(errors=standing.cursor.errors + 1), False, Seen(), 60.0)
@@ -144,9 +149,16 @@ class Contacts:
         failure = seen.failure or Failure(FailureKind.INTERRUPTED, Side.OURS, under_way.action.value, how)
         return self._store(standing, Seen(sightings=(note,), outcome=outcome, failure=failure))
 
+    def _abandoned(self, standing: Standing, handle: str) -> Standing:
+        """Store that the kill switch has ended what is live, before it is looked at."""
+        after = standing.with_cursor(under_way=replace(_under_way(standing), handle=handle, abandoned=True))
+        with self.setting.ledger.writing(standing.row.audit) as writing:
+            after.save(writing, tick=self.tick)
+        return after
+
     # --- looks, which leave no trace at the vendor ---
 
-    async def look(self, standing: Standing, channel: str) -> Outcome:
+    def look(self, standing: Standing, channel: str) -> Outcome:
         """Look at a channel's ticket once."""
         vendor = self.setting.plan.vendor(standing.row.vendor)
         config = vendor.channels[channel]
@@ -154,7 +166,7 @@ class Contacts:
         started_at = self.setting.clock.now_utc()
         try:
             handle: Any = from_json(probe.Handle, standing.cursor.handles[channel])
-            seen = await probe.collect(handle, self.setting.tools_for(vendor, ()))
+            seen: Seen = self.setting.do(probe.collect(handle, self.setting.tools_for(vendor, ())))
         except AuditError as exc:
             seen = _not_tried(exc, channel)
         except Exception:
@@ -172,7 +184,7 @@ class Contacts:
         ended = self._now(ContactEnded(seen.outcome, seen.failure))
         with self.setting.ledger.writing(standing.row.audit) as writing:
             writing.append((started, *seen.sightings, ended), case=standing.row.case, contact=contact)
-            after.save(writing, tick=self.tick, done=False, next_at_utc=None)
+            after.save(writing, tick=self.tick)
         return Outcome(after, True, seen)
 
     # --- storing ---
@@ -217,7 +229,7 @@ class Contacts:
             if earlier is not None:
                 raise AuditError(f"effect {key} of {contact} is {earlier.value} already")
             writing.append((started,), case=standing.row.case, contact=contact)
-            after.save(writing, tick=self.tick, done=False, next_at_utc=None)
+            after.save(writing, tick=self.tick)
         return after
 
     def _refused(
@@ -235,7 +247,7 @@ class Contacts:
         after = standing.with_cursor(contacts=standing.cursor.contacts + 1)
         ended = ContactEnded(seen.outcome, failure)
         writing.append((started, self._now(refusal), self._now(ended)), case=standing.row.case, contact=contact)
-        after.save(writing, tick=self.tick, done=False, next_at_utc=None)
+        after.save(writing, tick=self.tick)
         return Outcome(after, True, seen)
 
     def _store(self, standing: Standing, seen: Seen) -> Outcome:
@@ -266,7 +278,7 @@ class Contacts:
                     cost_minor=abs(sum(cost)) if cost else None,
                     lasted_s=lasted[-1] if lasted else None,
                 )
-            after.save(writing, tick=self.tick, done=False, next_at_utc=None)
+            after.save(writing, tick=self.tick)
         return Outcome(after, seen.finished, seen, seen.again_s or 0.0)
 
     def _bug(self, standing: Standing, step: str) -> Outcome:
@@ -290,6 +302,12 @@ class Contacts:
 
     def _now(self, what: EffectReconciled | ContactEnded | ActRefused) -> Sighting:
         return Sighting(what=what, at_utc=self.setting.clock.now_utc())
+
+
+async def abandon(probe: Probe, handle: Any, tools: Tools) -> Any:
+    """End what is live in a contact at once, if its probe has anything live; return the handle that knows of it."""
+    end = getattr(probe, "abandon", None)
+    return handle if end is None else await end(handle, tools)
 
 
 def effect_key(row: CaseRow, attempt: int) -> str:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from audit.analysis.state import CaseState
 from probes.events import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderWay:
-    """A contact that has begun and is not over. `handle` null: begun, and its answer has not been stored yet."""
+    """A contact that has begun and is not over. `handle` null: begun, and its answer has not been stored yet.
+
+    `abandoned`: the kill switch has ended it; it is only looked at until all is known of it.
+    """
 
     contact: str
     channel: str
@@ -19,11 +23,15 @@ class UnderWay:
     effect_key: str
     started_at_utc: datetime
     handle: str | None = None
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """`handles` maps a channel to its ticket's stored handle (JSON); `attempt` counts tries of the present step."""
+    """`handles` maps a channel to its ticket's stored handle (JSON); `attempt` counts tries of the present step.
+
+    `state` is what the case's events up to number `state_seq` say, so that a look which saw nothing new reads none.
+    """
 
     contacts: int = 0
     attempt: int = 1
@@ -32,3 +40,5 @@ class Cursor:
     waiting_since_utc: datetime | None = None
     handles: Mapping[str, str] = field(default_factory=dict)
     under_way: UnderWay | None = None
+    state: CaseState | None = None
+    state_seq: int = 0

@@ -8,23 +8,24 @@ effects, not here. The names and the version below are stored with waiting rows:
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 
-from audit.ledger.database import reported
+from audit.ledger.database import is_sqlite, reported, with_driver
 
 APPLICATION = "holdproof"
 FLOW_VERSION = "flow-1"
 QUEUE = "ticks"
 WHAT = "the store of what waits"
-_LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
-_RETRIED = re.compile(r":r\d+$")
+_LIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
+_KEPT = timedelta(minutes=10)  # finished ticks say nothing that the ledger does not
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ async def _tick(audit: str, case: str, tick: int) -> None:
 
 
 class Flow:
-    """This process's worker. Only one per executor id may live at a time."""
+    """This process's worker. Only one of its name may live at a time (`audit.ledger.presence`)."""
 
-    def __init__(self, url: str, *, worker: str, handler: Handler, polling_s: float, at_once: int = 8) -> None:
+    def __init__(self, url: str, *, worker: str, handler: Handler, polling_s: float, at_once: int) -> None:
         global _handler
         _handler = handler
         config: DBOSConfig = {
@@ -67,50 +68,85 @@ class Flow:
             "executor_id": worker,
             "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": 1.0,
+            "system_database_url": with_driver(url),
         }
-        if url.startswith("sqlite"):
-            config["system_database_url"] = url
+        if is_sqlite(url):
             config["system_database_engine"] = _wal_engine(url)
-        else:
-            config["system_database_url"] = url
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # its troubles reach the user through `reported`
-        self._url = url
+        self._url, self._worker = url, worker
         with reported(url, WHAT):
             DBOS(config=config)
             DBOS.launch()
-            DBOS.register_queue(QUEUE, worker_concurrency=at_once, polling_interval_sec=polling_s)
+            DBOS.register_queue(
+                QUEUE, worker_concurrency=at_once, polling_interval_sec=polling_s, on_conflict="always_update"
+            )
 
-    def ensure(self, audit: str, waiting: Mapping[str, int]) -> list[str]:
-        """See that every case of `waiting` (case → tick) has a tick that waits or runs; start the lost ones.
+    def start(self, audit: str, case: str, tick: int, delay_s: float) -> None:
+        """Let a tick run in so many seconds; nothing happens if it waits already."""
+        with (
+            reported(self._url, WHAT),
+            SetWorkflowID(_id(audit, case, tick)),
+            SetEnqueueOptions(delay_seconds=max(0.0, delay_s)),
+        ):
+            DBOS.enqueue_workflow(QUEUE, _tick, audit, case, tick)
 
-        Returns:
-            The cases whose chain was lost, or had never begun.
+    def start_lost(self, ticks: Sequence[tuple[str, str, int]]) -> int:
+        """Start those ticks (audit, case, number) which are due and neither wait nor run; return how many.
+
+        A tick whose row is spent (it failed, or ended while everything was stopped) gets a further row.
         """
         with reported(self._url, WHAT):
-            return self._ensure(audit, waiting)
+            named = {_id(*tick): tick for tick in ticks}
+            known = {row.workflow_id: row.status for row in _rows(workflow_ids=list(named))} if named else {}
+            started = 0
+            for name, tick in named.items():
+                if name not in known:
+                    self.start(*tick, 0.0)
+                elif known[name] in _LIVE or not self._start_again(name, tick):
+                    continue
+                started += 1
+            return started
 
-    def _ensure(self, audit: str, waiting: Mapping[str, int]) -> list[str]:
-        prefix = f"{audit}:"
-        live = {
-            row.workflow_id.rsplit(":", 2 if _RETRIED.search(row.workflow_id) else 1)[0]
-            for row in DBOS.list_workflows(workflow_id_prefix=prefix, status=_LIVE, load_input=False, load_output=False)
-        }
-        lost = [case for case in waiting if f"{prefix}{case}" not in live]
-        for case in lost:
-            name = _id(audit, case, waiting[case])
-            spent = DBOS.list_workflows(workflow_id_prefix=name, load_input=False, load_output=False)
-            tries = sum(row.workflow_id == name or row.workflow_id.startswith(f"{name}:r") for row in spent)
-            with SetWorkflowID(f"{name}:r{tries}" if tries else name):
-                DBOS.enqueue_workflow(QUEUE, _tick, audit, case, waiting[case])
-        return lost
+    def _start_again(self, name: str, tick: tuple[str, str, int]) -> bool:
+        again = _rows(workflow_id_prefix=f"{name}:r")
+        if any(row.status in _LIVE for row in again):
+            return False
+        with SetWorkflowID(f"{name}:r{len(again) + 1}"):
+            DBOS.enqueue_workflow(QUEUE, _tick, *tick)
+        return True
 
     def wake(self, audit: str, case: str, tick: int) -> None:
         """Let a waiting tick run now."""
-        DBOS.set_workflow_delay(_id(audit, case, tick), delay_seconds=0.0)
+        with reported(self._url, WHAT):
+            DBOS.set_workflow_delay(_id(audit, case, tick), delay_seconds=0.0)
+
+    def others_at_work(self) -> set[str]:
+        """Return the names of other workers, alive or dead, that hold ticks."""
+        with reported(self._url, WHAT):
+            return {row.executor_id for row in _rows(status="PENDING") if row.executor_id} - {self._worker}
+
+    def take_over(self, worker: str) -> None:
+        """Take up the ticks of a worker that is dead."""
+        with reported(self._url, WHAT):
+            DBOS._recover_pending_workflows([worker])  # private, and the only way: tested, and the version is pinned
+
+    def forget(self, now_utc: datetime) -> None:
+        """Remove the rows of ticks that ended a while ago."""
+        with reported(self._url, WHAT):
+            while True:
+                ended = _rows(completed_before=(now_utc - _KEPT).isoformat(), limit=_AT_ONCE)
+                if ended:
+                    DBOS.delete_workflows([row.workflow_id for row in ended])
+                if len(ended) < _AT_ONCE:
+                    return
 
     def close(self) -> None:
         """Stop taking work and wait a little for the ticks under way."""
         DBOS.destroy(workflow_completion_timeout_sec=5)
+
+
+def _rows(**wanted: Any) -> list[WorkflowStatus]:
+    return DBOS.list_workflows(load_input=False, load_output=False, **wanted)
 
 
 def flow_url(home: Path) -> str:

@@ -1,32 +1,29 @@
-"""`holdproof run`: one audit from its plan to its end in this process, resumed by itself if it was interrupted."""
+"""`run` and `serve`: one audit from its plan to its end, or all audits of a home or database until told to stop."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from uuid import uuid4
 
-from audit.engine.contact import Setting
-from audit.engine.flow import Flow, Next, flow_url
-from audit.engine.tick import Ticker
-from audit.engine.tools import Workshop
-from audit.ledger.store import Ledger, NewCase, audit_clock
+from audit.engine.worker import AT_ONCE, WATCH_S, Worker
+from audit.ledger.database import is_sqlite
+from audit.ledger.presence import Presence, Taken, alone_in, among_workers, is_served
+from audit.ledger.store import Ledger, NewCase
 from audit.model import AuditRow
 from audit.plan.cases import planned_cases, reference
 from audit.plan.reader import PlanFile
 from audit.settings import Settings
 from probes.clock import Clock
-from probes.errors import Unavailable, UserError
-from probes.events import AuditEnded, AuditStarted, CaseOpened
-from probes.model import Sighting
+from probes.errors import AuditError, Unavailable, UserError
+from probes.events import AuditStarted, CaseOpened
 
-SWEEP_S = 5.0
+PROGRESS_S, FOLLOW_S = 0.25, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,12 @@ class Progress:
     closed: int
     last_seq: int
     stopped: str | None
+
+    def is_over(self, ledger: Ledger) -> bool:
+        """Whether nothing is left to do: all is closed; or all is stopped, and what was live is accounted for."""
+        if self.stopped is None:
+            return self.closed == self.cases
+        return not any(act.audit == self.audit for act in ledger.live_effects())
 
 
 def begin(plan_file: PlanFile, ledger: Ledger, *, version: str, again: bool = False) -> tuple[AuditRow, bool]:
@@ -105,91 +108,145 @@ def begin(plan_file: PlanFile, ledger: Ledger, *, version: str, again: bool = Fa
 
 def carry_on(
     row: AuditRow,
-    plan_file: PlanFile,
     ledger: Ledger,
     settings: Settings,
     *,
     on_progress: Callable[[Progress], None],
+    on_trouble: Callable[[AuditError | str], None],
     polling_s: float = 0.25,
 ) -> Progress:
     """Work on an audit until all its cases are closed or the kill switch is thrown.
 
+    Where `serve` works on this home or database, the audit is its work, and is only followed here.
+
     Raises:
-        Unavailable: another process works on this home, or the store failed.
+        Taken: another `run` works on this home.
+        Unavailable: the store failed.
     """
-    clock = audit_clock(row)
-    with worker_lock(settings.home), Workshop(settings, plan_file.plan, ledger, row.audit, clock) as workshop:
-        setting = Setting(ledger=ledger, audit=row, plan=plan_file.plan, clock=clock, tools_for=workshop.tools_for)
-        ticker = Ticker(setting)
-        trouble: list[Unavailable] = []
-
-        async def handle(audit: str, case: str, tick: int) -> Next:
-            if audit != row.audit:
-                return Next(tick, None)  # another audit of this home; its own run starts it again
-            try:
-                return await workshop.do(ticker.take(case, tick))
-            except Unavailable as exc:  # the store failed: nothing can be recorded, so nothing more is done
-                trouble.append(exc)
-                return Next(tick, None)
-
-        flow = Flow(flow_url(settings.home), worker="embedded", handler=handle, polling_s=polling_s)
+    while True:
         try:
-            progress = _follow(row, ledger, flow, trouble, on_progress)
-        finally:
-            flow.close()
-    if trouble:
-        raise trouble[0]
-    if progress.closed == progress.cases and progress.stopped is None:
-        with ledger.writing(row.audit) as writing:
-            if writing.end_audit(clock.now_utc()):
-                writing.append([Sighting(what=AuditEnded("all_cases_ended"), at_utc=clock.now_utc())])
-    return progress
+            with worker_place(ledger, settings, serving=False) as presence:
+                if is_sqlite(ledger.url) or not is_served(ledger.url):
+                    return _work(row, ledger, settings, presence, on_progress, on_trouble, polling_s)
+        except Taken as exc:
+            if not exc.serving:
+                raise
+        progress = _follow_served(row, ledger, settings, on_progress)
+        if progress is not None:
+            return progress
 
 
-def _follow(
+def serve(
+    ledger: Ledger,
+    settings: Settings,
+    until: threading.Event,
+    *,
+    name: str | None = None,
+    at_once: int = AT_ONCE,
+    on_ready: Callable[[Worker], None],
+    on_trouble: Callable[[AuditError | str], None],
+) -> None:
+    """Work on all audits of this home or database until an event is set.
+
+    `on_ready` is given the worker: what takes in webhooks and mail calls its `wake`.
+
+    Raises:
+        Taken: another process works on this home, or under this name.
+        UserError: the home's artifacts are not those of this database.
+    """
+    with worker_place(ledger, settings, serving=True, name=name) as presence:
+        share_evidence(ledger, settings)
+        with Worker(ledger, settings, presence, at_once=at_once, on_trouble=on_trouble) as worker:
+            on_ready(worker)
+            while not until.wait(WATCH_S):
+                worker.watch()
+
+
+def worker_place(
+    ledger: Ledger, settings: Settings, *, serving: bool, name: str | None = None
+) -> AbstractContextManager[Presence]:
+    """Take a worker's place: the only one of a home, or one of many on PostgreSQL."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    if is_sqlite(ledger.url):
+        return alone_in(settings.home, serving=serving)
+    return among_workers(ledger.url, name, serving=serving)
+
+
+def share_evidence(ledger: Ledger, settings: Settings) -> None:
+    """See that this home's artifacts folder is the one that all workers of the database use.
+
+    Raises:
+        UserError: it is another one, so that evidence would be scattered.
+    """
+    file = settings.home / "artifacts" / ".store"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
+        new.write(uuid4().hex)
+    if ledger.evidence_mark(own := file.read_text(encoding="utf-8")) != own:
+        raise UserError(
+            "this home's artifacts are not those of the database's other workers",
+            at=str(file.parent),
+            fix="let all workers of one database use one shared folder as --home: evidence must be in one place",
+        )
+
+
+def _work(
     row: AuditRow,
     ledger: Ledger,
-    flow: Flow,
-    trouble: list[Unavailable],
+    settings: Settings,
+    presence: Presence,
     on_progress: Callable[[Progress], None],
+    on_trouble: Callable[[AuditError | str], None],
+    polling_s: float,
 ) -> Progress:
-    swept_s = float("-inf")
+    failed: list[Unavailable] = []
+
+    def trouble(what: AuditError | str) -> None:
+        if isinstance(what, Unavailable):
+            failed.append(what)
+        else:
+            on_trouble(what)
+
+    if not is_sqlite(ledger.url):
+        share_evidence(ledger, settings)
+    watched_s = float("-inf")
+    with Worker(ledger, settings, presence, only=row.audit, polling_s=polling_s, on_trouble=trouble) as worker:
+        while not failed:
+            if time.monotonic() - watched_s >= WATCH_S:
+                watched_s = time.monotonic()
+                worker.watch()
+            progress = _progress(row, ledger)
+            on_progress(progress)
+            if progress.is_over(ledger):
+                worker.end_if_over(row)
+                return progress
+            time.sleep(PROGRESS_S)
+    raise failed[0]
+
+
+def _follow_served(
+    row: AuditRow, ledger: Ledger, settings: Settings, on_progress: Callable[[Progress], None]
+) -> Progress | None:
+    """Follow an audit while others work on it; None if they are gone before it is over."""
     while True:
-        cases = ledger.cases(row.audit)
-        waiting = [case for case in cases if case.state != "closed"]
-        stopped = ledger.stopped()
-        progress = Progress(row.audit, len(cases), len(cases) - len(waiting), ledger.audit(row.audit).head_seq, stopped)
+        progress = _progress(row, ledger)
         on_progress(progress)
-        if not waiting or stopped is not None or trouble:
+        if progress.is_over(ledger) and (progress.stopped or ledger.audit(row.audit).ended_at_utc is not None):
             return progress
-        if time.monotonic() - swept_s >= SWEEP_S:
-            swept_s = time.monotonic()
-            flow.ensure(row.audit, {case.case: case.ticks_done for case in waiting})
-        time.sleep(0.25)
+        time.sleep(FOLLOW_S)
+        if is_sqlite(ledger.url):
+            try:
+                with alone_in(settings.home, serving=False):
+                    return None
+            except Taken:
+                continue
+        if not is_served(ledger.url):
+            return None
 
 
-@contextmanager
-def worker_lock(home: Path) -> Iterator[None]:
-    """Hold this home for one worker.
-
-    Raises:
-        Unavailable: another process holds it; the message says which.
-    """
-    path = home / "worker.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            file.seek(0)
-            raise Unavailable(
-                f"another holdproof works on this home already (process {file.read().strip() or 'unknown'})",
-                at=str(home),
-                fix="wait for it, watch it with `holdproof status`, or use another --home",
-            ) from exc
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+def _progress(row: AuditRow, ledger: Ledger) -> Progress:
+    cases, closed = ledger.standing(row.audit)
+    return Progress(row.audit, cases, closed, ledger.audit(row.audit).head_seq, ledger.stopped())
 
 
 def _slug(name: str) -> str:

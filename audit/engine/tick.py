@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,21 @@ from audit.plan.cases import PlannedCase, spec_for, verb_of
 from audit.plan.looks import look_interval_s
 from audit.plan.model import Step, Wait
 from probes.errors import Side
-from probes.events import Action, CaseClosed, CaseOutcome, ContactOutcome, Payload, WaitEnded
+from probes.events import (
+    Action,
+    CallAnswered,
+    CallDialled,
+    CallEnded,
+    CaseClosed,
+    CaseOutcome,
+    ContactOutcome,
+    MessageSeen,
+    MessageSent,
+    Payload,
+    StatusSeen,
+    TicketSubmitted,
+    WaitEnded,
+)
 from probes.model import Sighting, Spec
 from probes.registry import load
 
@@ -28,36 +42,44 @@ TICK_AT_MOST_REAL_S = 30.0
 MOST_ATTEMPTS = 3
 RETRY_S = 900.0
 
+# The kinds of events that can change where a case stands, besides our own acts: `CaseTick._after_act` reads anew.
+TURNING = tuple(
+    cls.KIND for cls in (TicketSubmitted, MessageSent, MessageSeen, StatusSeen, CallDialled, CallAnswered, CallEnded)
+)
+
 
 class Ticker:
-    """Moves the cases of one audit."""
+    """Moves the cases of one audit. Its methods wait for stores and vendors, so they are called in threads."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, closing: threading.Event | None = None) -> None:
         self.setting = setting
+        self._closing = closing or threading.Event()
 
-    async def take(self, case: str, tick: int) -> Next:
+    def take(self, case: str, tick: int) -> Next:
         """Run a tick, and those that follow within a moment."""
         started_s = time.monotonic()
         while True:
-            following = await self._one(case, tick)
+            following = self._one(case, tick)
             if following.delay_s is None or following.delay_s > INLINE_REAL_S:
                 return following
-            if time.monotonic() - started_s > TICK_AT_MOST_REAL_S:
+            if time.monotonic() - started_s > TICK_AT_MOST_REAL_S or self._closing.wait(following.delay_s):
                 return following
-            await asyncio.sleep(following.delay_s)
             tick = following.tick
 
-    async def _one(self, case: str, tick: int) -> Next:
+    def _one(self, case: str, tick: int) -> Next:
         ledger, clock = self.setting.ledger, self.setting.clock
         row = ledger.case(self.setting.audit.audit, case)
         if row.state == "closed":
             return Next(row.ticks_done, None)
-        if ledger.stopped() is not None:
-            return Next(tick, None)  # whoever resumes finds this case without a waiting tick and starts it again
         if row.ticks_done != tick:
             return Next(row.ticks_done, self._until(row.next_at_utc))
+        standing = Standing(row, from_json(Cursor, row.cursor))
+        if standing.cursor.under_way is None and ledger.stopped() is not None:
+            return Next(tick, None)  # whoever resumes finds this case without a waiting tick and starts it again
+        if row.woken:
+            ledger.take_wake(row.audit, case)
         try:
-            return await CaseTick(self.setting, Standing(row, from_json(Cursor, row.cursor)), tick).run()
+            return CaseTick(self.setting, standing, tick).run()
         except Overtaken:
             row = ledger.case(row.audit, case)
             return Next(row.ticks_done, None if row.state == "closed" else clock.real_delay_s(60.0))
@@ -77,36 +99,36 @@ class CaseTick:
         self.scenario = setting.plan.scenario(standing.row.scenario)
         self.contacts = Contacts(setting, tick)
 
-    async def run(self) -> Next:
+    def run(self) -> Next:
         """Do what is due."""
         if self.standing.cursor.under_way is not None:
             spec = self._spec(self.scenario.steps[self.standing.row.step])
-            return self._after_act(await self.contacts.go_on(self.standing, spec))
+            return self._after_act(self.contacts.go_on(self.standing, spec))
         if self.setting.clock.now_utc() >= self._audit_ends_utc():
             return self._close(CaseOutcome.AUDIT_ENDED, "the plan's longest time for the audit is over")
         state = self._state()
         while self.standing.row.step < len(self.scenario.steps):
             step = self.scenario.steps[self.standing.row.step]
             if step.when is None or state.meets(step.when):
-                return await self._do(step, state)
+                return self._do(step, state)
             self._step_on()
         if state.resolved:
             return self._close(CaseOutcome.RESOLVED, "the vendor says it is solved")
         return self._close(CaseOutcome.GIVEN_UP, "the scenario's steps are used up and the problem is not solved")
 
-    async def _do(self, step: Step, state: CaseState) -> Next:
+    def _do(self, step: Step, state: CaseState) -> Next:
         if step.wait is not None:
-            return await self._wait(step.wait, state)
+            return self._wait(step.wait, state)
         if step.look is not None:
             if step.look in self.standing.cursor.handles:
-                self._keep(await self.contacts.look(self.standing, step.look))
+                self._keep(self.contacts.look(self.standing, step.look))
             self._step_on()
             return self._rest(0.0)
-        return self._after_act(await self.contacts.act(self.standing, self._spec(step), self._channel(step)))
+        return self._after_act(self.contacts.act(self.standing, self._spec(step), self._channel(step)))
 
     # --- waiting and looking ---
 
-    async def _wait(self, wait: Wait, state: CaseState) -> Next:
+    def _wait(self, wait: Wait, state: CaseState) -> Next:
         clock, cursor = self.setting.clock, self.standing.cursor
         since = cursor.waiting_since_utc
         if since is None:
@@ -116,7 +138,7 @@ class CaseTick:
             for channel in sorted(cursor.handles):
                 if not _looks(self.setting, self.standing, channel):
                     continue
-                outcome = await self.contacts.look(self.standing, channel)
+                outcome = self.contacts.look(self.standing, channel)
                 self._keep(outcome)
                 if outcome.standing.cursor.errors >= MOST_ERRORS:
                     return self._close(CaseOutcome.OURS, "looking at the ticket failed on our side again and again")
@@ -132,7 +154,7 @@ class CaseTick:
     # --- acting ---
 
     def _after_act(self, outcome: Outcome) -> Next:
-        self._keep(outcome)
+        self.standing = outcome.standing.with_cursor(state=None)
         if not outcome.over:
             return self._rest(outcome.again_s)
         step = self.scenario.steps[self.standing.row.step]
@@ -173,7 +195,14 @@ class CaseTick:
         return verb.channel
 
     def _state(self) -> CaseState:
-        return case_state(self.setting.ledger.events(self.standing.row.audit, case=self.standing.row.case))
+        """Return what the case's events say; they are read only if there are new ones that can change it."""
+        ledger, row, cursor = self.setting.ledger, self.standing.row, self.standing.cursor
+        if cursor.state is not None and not ledger.has_event(row.audit, row.case, TURNING, after_seq=cursor.state_seq):
+            return cursor.state
+        events = ledger.events(row.audit, case=row.case)
+        state = case_state(events)
+        self.standing = self.standing.with_cursor(state=state, state_seq=events[-1].seq if events else 0)
+        return state
 
     def _audit_ends_utc(self) -> datetime:
         return self.setting.audit.started_at_utc + timedelta(seconds=self.setting.plan.limits.audit_at_most.s)
@@ -191,8 +220,10 @@ class CaseTick:
         now = clock.now_utc()
         next_at = min(now + timedelta(seconds=audit_s), max(now, self._audit_ends_utc()))
         with self.setting.ledger.writing(self.standing.row.audit) as writing:
+            if writing.woken(self.standing.row.case):  # while this tick ran
+                next_at = now
             writing.append([Sighting(what=what, at_utc=now) for what in whats], case=self.standing.row.case)
-            row = self.standing.save(writing, tick=self.tick, done=True, next_at_utc=next_at)
+            row = self.standing.save(writing, tick=self.tick, done_until_utc=next_at)
         return Next(row.ticks_done, clock.real_delay_s((next_at - now).total_seconds()))
 
     def _close(self, outcome: CaseOutcome, reason: str) -> Next:

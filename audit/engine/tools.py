@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 
 class Workshop:
-    """A thread with an event loop of its own, in which all probes work; so neither the durable engine's loop nor a
-    caller's is ever held up by them.
+    """A thread with an event loop of its own, in which all probes of a worker work, and nothing else does: neither
+    the durable engine nor the ledger ever holds them up, nor they those.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, ledger: Ledger, audit: str, clock: Clock) -> None:
-        self.settings, self.plan, self.ledger, self.audit, self.clock = settings, plan, ledger, audit, clock
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
         self._browser = ChromiumSource(str(settings.browser) if settings.browser else None)
@@ -43,31 +43,34 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=30)
+        self.do(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
         if not self._loop.is_running():
             self._loop.close()
 
-    async def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run probe work in the workshop's loop and await it from another one."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run probe work in the workshop's loop and wait for it; called from other threads."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def tools_for(self, vendor: Vendor, reserved: tuple[Act, ...]) -> Tools:
-        """Return the tools for a contact with one vendor; `reserved` are the acts that the engine reserved for it."""
+    def tools_for(self, audit: str, plan: Plan, ledger: Ledger, clock: Clock) -> Callable[..., Tools]:
+        """Return what gives the tools for a contact of an audit: with a vendor, and the acts reserved for it."""
 
-        def usage() -> Usage:
-            day_start_utc, _ = vendor_day(vendor, self.clock.now_utc())
-            return self.ledger.usage(self.audit, vendor.id, day_start_utc)
+        def tools(vendor: Vendor, reserved: tuple[Act, ...]) -> Tools:
+            def usage() -> Usage:
+                day_start_utc, _ = vendor_day(vendor, clock.now_utc())
+                return ledger.usage(audit, vendor.id, day_start_utc)
 
-        return Tools(
-            clock=self.clock,
-            artifacts=self._artifacts,
-            secrets=self.settings.secrets,
-            gate=ContactGate(self.plan, vendor, self.clock, usage, reserved),
-            browser=self._browser,
-            carriers=self,
-        )
+            return Tools(
+                clock=clock,
+                artifacts=self._artifacts,
+                secrets=self.settings.secrets,
+                gate=ContactGate(plan, vendor, clock, usage, reserved),
+                browser=self._browser,
+                carriers=self,
+            )
+
+        return tools
 
     def carrier(self, name: str) -> Carrier:
         """Return the carrier of this name.

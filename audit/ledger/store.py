@@ -145,10 +145,13 @@ class Ledger:
             writing.store_head()
         return True
 
-    def audits(self) -> list[AuditRow]:
-        """Return all audits, the oldest first."""
+    def audits(self, *, going_on: bool = False) -> list[AuditRow]:
+        """Return all audits, or those that have not ended, the oldest first."""
+        query = select(AUDITS).order_by(AUDITS.c.started_at_utc, AUDITS.c.audit)
+        if going_on:
+            query = query.where(AUDITS.c.ended_at_utc.is_(None))
         with reported(self.url), self._readers.connect() as connection:
-            rows = connection.execute(select(AUDITS).order_by(AUDITS.c.started_at_utc, AUDITS.c.audit)).all()
+            rows = connection.execute(query).all()
         return [_audit(row) for row in rows]
 
     def audit(self, audit: str) -> AuditRow:

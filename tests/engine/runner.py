@@ -21,7 +21,14 @@ def main() -> int:
         ledger = Ledger.in_folder(home)
         plan_file = read_plan(plan)
         row, _ = begin(plan_file, ledger, version="test")
-        progress = carry_on(row, plan_file, ledger, load_settings(home, {}), on_progress=lambda _: None, polling_s=0.1)
+        progress = carry_on(
+            row,
+            ledger,
+            load_settings(home, {}),
+            on_progress=lambda _: None,
+            on_trouble=lambda what: print(f"trouble: {what}", file=sys.stderr),  # noqa: T201
+            polling_s=0.1,
+        )
     except AuditError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return exc.exit_code
