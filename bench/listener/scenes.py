@@ -90,6 +90,8 @@ class Composer:
     def talk(self, length_s: float, pauses: tuple[float, float], who: tuple[str, float] | None = None) -> Floats:
         """Clips of one voice with pauses between them, active level -20 dBFS."""
         group, pitch = who or self.voice()
+        if self.rng.random() < 0.3:  # a fast reader, who never stops for breath
+            pauses = (0.0, 0.04)
         parts, total = [], 0.0
         while total < length_s:
             x = self.clip(group)

@@ -13,9 +13,11 @@ from probes.audio.timeline import HoldMode, Label, Tone
 _SHORTEST_MUSIC_S = 1.5  # music in all that a hold must hold
 _SHORTEST_WORDS_S = 1.6  # said over music
 _WEAK_MUSIC_S, _WEAK_ODDS = 15.0, 0.75
-_LONGEST_GAP_S = 6.0  # silence inside a hold with music
+_LONGEST_GAP_S = 12.0  # silence inside a hold with music: loop gaps, tunes that die away
+_STRAY_WORDS_S = 4.0  # of a message, not known again
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONG_SILENCE_S = 11.0
+_FAINT_DB, _FAINT_MUSIC_S = 19.0, 40.0
 _LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.93
 _MUSICAL = (HoldMode.MUSIC, HoldMode.MUSIC_AND_MESSAGES)
 
@@ -177,13 +179,13 @@ def _cut_after(parts: list[Piece], piece: Piece, at_s: float, level_dbfs: Floats
     return [*parts[:where], rest, *parts[where:]]
 
 
-def find_holds(parts: list[Piece]) -> list[HoldSpan]:
+def find_holds(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
     """Return the holds: music with what interrupts it, and silent waits with messages in them."""
-    spans = _with_music(parts)
+    spans = _with_music(parts, level_dbfs)
     return sorted(spans + _without_music(parts, spans), key=lambda h: h.start_s)
 
 
-def _with_music(parts: list[Piece]) -> list[HoldSpan]:
+def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
     musical = [i for i, p in enumerate(parts) if p.kind == "music" or (p.kind == "speech" and p.over_music)]
     groups: list[list[int]] = []
     for i in musical:
@@ -201,6 +203,8 @@ def _with_music(parts: list[Piece]) -> list[HoldSpan]:
             for i in g:
                 parts[i].kind, parts[i].over_music = "speech", False
             continue
+        if music_s < _FAINT_MUSIC_S and _in_the_background(parts, g, level_dbfs):
+            continue
         last = _with_closing_message(parts, last)
         speech = any(p.kind == "speech" for p in parts[first : last + 1])
         mode = HoldMode.MUSIC_AND_MESSAGES if speech else HoldMode.MUSIC
@@ -215,6 +219,17 @@ def _weak(parts: list[Piece], group: list[int]) -> bool:
     odds = sum(parts[i].odds * parts[i].length_s for i in group) / total_s
     beside = [parts[k] for k in (group[0] - 1, group[-1] + 1) if 0 <= k < len(parts)]
     return odds < _WEAK_ODDS and any(p.kind == "speech" and not p.over_music for p in beside)
+
+
+def _in_the_background(parts: list[Piece], group: list[int], level_dbfs: Floats) -> bool:
+    """Say whether music is so far below the voices of the call that it plays in the room where they speak."""
+    music = [_loud_part(p, level_dbfs) for p in (parts[i] for i in group) if p.kind == "music"]
+    speech = [_loud_part(p, level_dbfs) for p in parts if p.kind == "speech" and not p.over_music and p.length_s > 1]
+    return bool(music and speech) and max(music) < float(np.median(speech)) - _FAINT_DB
+
+
+def _loud_part(p: Piece, level_dbfs: Floats) -> float:
+    return float(np.percentile(level_dbfs[int(p.start_s / FRAME_S) : int(p.end_s / FRAME_S) + 1], 80))
 
 
 def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Floats) -> bool:
@@ -254,8 +269,9 @@ def _same_hold(parts: list[Piece], a: int, b: int) -> bool:
     pauses = [p.length_s for p in between if p.kind == "silence"]
     if not speech:
         return sum(pauses) <= _LONGEST_GAP_S
-    if all(p.repeated for p in speech):
-        return sum(pauses) <= 2 * _LONGEST_GAP_S
+    new_s = sum(p.length_s for p in speech if not p.repeated)
+    if any(p.repeated for p in speech) and new_s <= _STRAY_WORDS_S:
+        return sum(pauses) <= _LONGEST_GAP_S
     total = sum(p.length_s for p in speech)
     return total <= _LONGEST_INSERT_S and max(pauses, default=0.0) <= 1.5 and len(speech) <= 3
 

@@ -184,7 +184,7 @@ def _holds_and_loops(
     parts: list[calls.Piece], frames: "Heard", count: int
 ) -> tuple[list[calls.HoldSpan], list[tuple[float, float] | None]]:
     """Find holds and their loops; what comes again with the loop is music, whatever it sounded like."""
-    spans = calls.find_holds(parts)
+    spans = calls.find_holds(parts, frames.level_dbfs)
     loops: list[tuple[float, float] | None] = []
     for span in spans:
         music = _painted(parts, count)[::STEP][: len(frames.prints)] == MUSIC
