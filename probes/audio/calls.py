@@ -225,7 +225,10 @@ def _in_the_background(parts: list[Piece], group: list[int], level_dbfs: Floats)
     """Say whether music is so far below the voices of the call that it plays in the room where they speak."""
     music = [_loud_part(p, level_dbfs) for p in (parts[i] for i in group) if p.kind == "music"]
     speech = [_loud_part(p, level_dbfs) for p in parts if p.kind == "speech" and not p.over_music and p.length_s > 1]
-    return bool(music and speech) and max(music) < float(np.median(speech)) - _FAINT_DB
+    if not music or not speech:
+        return False
+    below_db = float(np.median(speech)) - max(music)
+    return below_db > _FAINT_DB or (below_db > _FAINT_DB - 7 and max(parts[i].odds for i in group) < _WEAK_ODDS)
 
 
 def _loud_part(p: Piece, level_dbfs: Floats) -> float:
