@@ -332,17 +332,23 @@ def _quality(frames: Heard, painted: NDArray[np.int8]) -> LineQuality:
     pauses = level[silent]
     noisy = pauses[pauses > -78]
     sound = ~silent
-    # a hole of 20..160 ms that falls by 25 dB and comes back is what a lost packet leaves
-    low = level < np.minimum(np.roll(level, 4), np.roll(level, -4)) - 25
-    holes = low & sound
     return LineQuality(
         speech_level_dbfs=_active_dbfs(loud) if len(loud) > 10 else None,
         noise_level_dbfs=float(np.median(noisy)) if len(noisy) > 10 else None,
         digital_silence=bool(len(pauses) > 10 and len(noisy) < 0.5 * len(pauses)),
-        lost_ratio=float(holes.mean()),
+        lost_ratio=_lost_ratio(level, sound),
         clipped_ratio=float(frames.clipped.mean()),
         one_way=not bool(sound.any()),
     )
+
+
+def _lost_ratio(level_dbfs: Floats, sound: NDArray[np.bool_]) -> float:
+    """Share of frames that are digital silence for up to 0.2 s inside loud sound: packets lost and not hidden."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (level_dbfs < -78).astype(np.int8), [0]]))).reshape(-1, 2)
+    edges = edges[(edges[:, 0] > 0) & (edges[:, 1] < len(level_dbfs)) & (edges[:, 1] - edges[:, 0] <= 10)]
+    loud = np.minimum(level_dbfs[edges[:, 0] - 1], level_dbfs[np.minimum(edges[:, 1], len(level_dbfs) - 1)]) > -45
+    holes = edges[loud & sound[edges[:, 0]]]
+    return float((holes[:, 1] - holes[:, 0]).sum()) / len(level_dbfs)
 
 
 def _active_dbfs(level_dbfs: Floats) -> float:

@@ -170,7 +170,8 @@ class LineQuality:
     Attributes:
         speech_level_dbfs: active level of the vendor's speech; None when it did not speak.
         noise_level_dbfs: level between sounds; None when there was no pause or it was digital silence.
-        lost_ratio: share of time in short holes inside sound, the mark of lost packets.
+        lost_ratio: share of time in short holes of digital silence inside sound: lost packets. What a line conceals
+            cannot be heard, so this is a lower bound.
         clipped_ratio: share of 20 ms frames with samples at full scale.
         one_way: nothing at all was heard from the vendor after the call was set up.
     """
