@@ -41,7 +41,7 @@ def summarise(
             interval = wilson(sum(o.value > 0.5 for o in observed), n)
             estimate, low, high = interval.estimate, interval.low, interval.high
         else:
-            why = f"no {spec.per} where this could be seen"
+            why = "nobody has judged this yet" if spec.by_person else f"no {spec.per} where this could be seen"
     else:
         method = _KAPLAN_MEIER if n_censored else _MEDIAN
         if n_censored:

@@ -208,6 +208,16 @@ def _vendor_hung_up(case: Case) -> Iterable[Observed]:
         )  # fmt: skip
 
 
+def _ended_talk(case: Case) -> Iterable[Observed]:
+    """Of the answered calls: 1 if the vendor ended the call during the talk and nobody has judged if it was over."""
+    for call, record, end in _ended(case):
+        open_end = record.ended_by is Side.VENDOR and record.phase_at_end == "talk" and _natural(case, call) is None
+        yield observed(
+            case, float(open_end), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
+            channel=call.channel, detail=ended_clause(record).removeprefix("the vendor ended the call"),
+        )  # fmt: skip
+
+
 def _dead_line(case: Case) -> Iterable[Observed]:
     """Of the answered calls: 1 if the line went dead and it is not known who ended it."""
     for call, record, end in _ended(case):
@@ -292,6 +302,8 @@ MEASURES = (
     MeasureSpec("hold_loop_times", "times the hold audio was heard over", "times", _Q, _HOLD, 11, Good.LOW,
                 _per_hold(lambda h: h.loop_times_heard, of_queue=True)),
     MeasureSpec("vendor_hung_up", "calls that the vendor cut off", "ratio", _S, _CALL, 11, Good.LOW, _vendor_hung_up),
+    MeasureSpec("vendor_ended_talk", "calls that the vendor ended during the talk, not judged yet", "ratio", _S, _CALL,
+                None, Good.NEITHER, _ended_talk),
     MeasureSpec("dead_line", "calls that went dead, by whom is not known", "ratio", _S, _CALL, None, Good.LOW,
                 _dead_line),
     MeasureSpec("gave_up_waiting", "calls that we gave up in queue or on hold", "ratio", _S, _CALL, 11, Good.LOW,

@@ -143,7 +143,7 @@ _SHARE, _DURATION, _CONTACT = MeasureKind.SHARE, MeasureKind.DURATION, Per.CONTA
 
 
 def _share(id: str, name: str, dimension: int | None, good: Good, question: str) -> MeasureSpec:
-    return MeasureSpec(id, name, "ratio", _SHARE, _CONTACT, dimension, good, _yes_share(question))
+    return MeasureSpec(id, name, "ratio", _SHARE, _CONTACT, dimension, good, _yes_share(question), by_person=True)
 
 
 MEASURES = (
@@ -151,9 +151,9 @@ MEASURES = (
     _share("restated", "contacts in which the problem was restated or narrowed first", 2, Good.HIGH, "restated"),
     _share("trouble_acknowledged", "contacts that acknowledged the trouble", 3, Good.HIGH, "trouble_acknowledged"),
     MeasureSpec("honest_refusal", "honest refusals: said so, why, and an alternative", "ratio", _SHARE, Per.CASE, 6,
-                Good.HIGH, _honest_refusal),
+                Good.HIGH, _honest_refusal, by_person=True),
     MeasureSpec("refusal_s", "time until the vendor said that it cannot be done", "s", _DURATION, Per.CASE, 6, Good.LOW,
-                _time_to_refusal),
+                _time_to_refusal, by_person=True),
     _share("solved", "contacts that solved the problem", 7, Good.HIGH, "solved"),
     _share("history_used", "contacts in which the history was known and used", 9, Good.HIGH, "history_used"),
     MeasureSpec("explained_again", "contacts in which the problem had to be explained again", "ratio", _SHARE, _CONTACT,

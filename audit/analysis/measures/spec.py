@@ -37,7 +37,8 @@ class Good(StrEnum):
 class MeasureSpec:
     """A measure. `observe` gives its observations in one case; none means that it does not apply there.
 
-    One `on_request` is worked out only if the profile, or a promise on the vendor's business clock, asks for it.
+    One `on_request` is worked out only if the profile, or a promise on the vendor's business clock, asks for it; one
+    `by_person` needs a person's judgement.
     """
 
     id: str
@@ -49,6 +50,7 @@ class MeasureSpec:
     good: Good
     observe: Callable[[Case], Iterable[Observed]]
     on_request: bool = False
+    by_person: bool = False
 
 
 def evidence_number(event: Event) -> str:
