@@ -175,9 +175,9 @@ def _suppress(sound: Sound, line: Line, rng: np.random.Generator) -> None:
 
 
 def buried(wanted: Sound, line: Line) -> NDArray[np.bool_]:
-    """Return for every 20 ms frame whether the vendor's own sound is under the noise, the gate or -58 dBFS."""
+    """Return for every 20 ms frame whether the vendor's own sound is under the noise, the gate or -55 dBFS."""
     power = signal.lfilter(np.ones(5) / 5, 1, np.r_[powers(wanted), 0, 0])[2:]
-    limit = max(-58.0, line.noise_dbfs + 3 if line.noise else -99.0)
+    limit = max(-55.0, line.noise_dbfs + 3 if line.noise else -99.0)
     if line.dtx_dbfs is not None:
         limit = max(limit, line.dtx_dbfs + 1)
     return np.asarray(power < 10 ** (limit / 10))
