@@ -13,6 +13,7 @@ import numpy as np
 
 from audit.analysis import phrases
 from audit.analysis.accounting import account, left_out, our_evidence, planned_cases
+from audit.analysis.between_vendors import compare_vendors
 from audit.analysis.calls import read_call
 from audit.analysis.consistency import agreements
 from audit.analysis.cost import WORKING_HOURS, CaseCost, case_cost, cost_finding, cost_record
@@ -190,6 +191,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         stories=tuple(stories),
         calls=tuple(calls),
         limits=limits,
+        vendor_tests=compare_vendors(every, wanted),
         pairs=pairs,
         agreements=agreed,
         follow_through=through,
@@ -199,7 +201,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         judgements=tuple(judgements),
         accounting=tuple(one.accounting for one in audited),
         evidence=cited_evidence(facts, cited),
-        method_notes=_notes(facts, seed, weight_faults, cards),
+        method_notes=_notes(plan, facts, seed, weight_faults, cards),
     )
 
 
@@ -324,7 +326,9 @@ def _cited(
     return cited
 
 
-def _notes(facts: Facts, seed: int, weight_faults: Sequence[str], cards: Sequence[Scorecard]) -> tuple[str, ...]:
+def _notes(
+    plan: Plan, facts: Facts, seed: int, weight_faults: Sequence[str], cards: Sequence[Scorecard]
+) -> tuple[str, ...]:
     notes = [
         f"Method {METHOD_VERSION}. Random numbers with seed {seed}.",
         "Waits that had not ended when we stopped watching count as longer than what we saw (right-censored); they are "
@@ -334,6 +338,12 @@ def _notes(facts: Facts, seed: int, weight_faults: Sequence[str], cards: Sequenc
         f"The customer's effort counts {WRITE_MINUTES:.0f} minutes for writing a ticket or a reply, {LOOK_MINUTES:.0f} "
         "minutes for reading what came, and calls as long as they lasted.",
         "No member of the vendor's staff is identified or scored.",
+    ]
+    notes += [
+        f"The cases of scenario {sample.scenario} were spread over {sample.spread_over} at random, with seed "
+        f"{sample.seed if sample.seed is not None else 'drawn by the program'}."
+        for sample in plan.samples
+        if sample.spread_over is not None
     ]
     if any(card.weightings for card in cards):
         notes.append(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 
 from audit.analysis.facts import Facts
 from audit.analysis.measures.spec import evidence_number
@@ -16,11 +17,18 @@ _PLAIN: dict[type, str] = {
     e.AuditEnded: "The audit ended",
     e.CaseOpened: "The case was opened",
     e.CallRinging: "The far end rang",
+    e.LineSaid: "We spoke a line of the script",
     e.CallAnswered: "The line was answered",
     e.CallRecorded: "The recording of the call",
     e.CallHeard: "What was heard in the recording",
 }
 
+_ON_SIDES = {
+    Side.OURS: "on our side",
+    Side.VENDOR: "on the vendor's side",
+    Side.NETWORK: "in the network",
+    Side.NOT_KNOWN: "on which side is not known",
+}
 _SIDES = {
     Side.OURS: "our side",
     Side.VENDOR: "the vendor",
@@ -57,40 +65,36 @@ def cited_evidence(facts: Facts, cited: Collection[str]) -> tuple[Evidence, ...]
 
 def describe(event: Event) -> str:
     """Return in one line what an event is."""
-    what = event.what
-    match what:
-        case e.ContactStarted():
-            return f"Contact begun: {what.action} by {what.channel}"
-        case e.ContactEnded():
-            failed = f" ({what.failure.kind}, {what.failure.side} side)" if what.failure else ""
-            return f"Contact ended: {what.outcome}{failed}"
-        case e.TicketSubmitted():
-            return f"Ticket sent: {what.subject}"
-        case e.ValueRead():
-            return f"Read off the page: {what.name} {what.value}"
-        case e.MessageSent():
-            return f"Message sent: {what.subject}"
-        case e.MessageSeen():
-            return f"Message seen{f' by {what.author}' if what.author else ''}"
-        case e.StatusSeen():
-            return f"Status seen: {what.text}"
-        case e.CallDialled():
-            return f"Call placed to {what.to}"
-        case e.CallEnded():
-            return f"Call ended by {_SIDES[what.by]}"
-        case e.DigitsSent():
-            return f"{what.count} digits sent: {what.purpose}"
-        case e.LineSaid():
-            return "We spoke a line of the script"
-        case e.WaitEnded():
-            return f"Wait until {what.until} ended: {'came true' if what.met else 'did not come true'}"
-        case e.CaseClosed():
-            return f"The case was closed: {what.outcome.replace('_', ' ')}"
-        case e.PromiseSaid():
-            return f"A promise, by {what.by}"
-        case e.Judged():
-            return f"Judged by {what.reviewer}: {what.question.replace('_', ' ')} {what.value}"
-        case e.PageCaptured():
-            return f"Page: {what.title or what.url}"
-        case _:
-            return _PLAIN.get(type(what), event.kind.replace("_", " ").capitalize())
+    say = _SAID.get(type(event.what))
+    if say is not None:
+        return say(event.what)
+    return _PLAIN.get(type(event.what), event.kind.replace("_", " ").capitalize())
+
+
+def _contact_ended(what: e.ContactEnded) -> str:
+    failed = f" ({what.failure.kind.replace('_', ' ')}, {_ON_SIDES[what.failure.side]})" if what.failure else ""
+    return f"Contact ended: {what.outcome.replace('_', ' ')}{failed}"
+
+
+_SAID: dict[type, Callable[[Any], str]] = {
+    e.ContactStarted: lambda what: f"Contact begun: {what.action} by {what.channel}",
+    e.ContactEnded: _contact_ended,
+    e.TicketSubmitted: lambda what: f"Ticket sent: {what.subject}",
+    e.ValueRead: lambda what: f"Read off the page: {what.name} {what.value}",
+    e.MessageSent: lambda what: f"Message sent: {what.subject}",
+    e.MessageSeen: lambda what: f"Message seen{f' by {what.author}' if what.author else ''}",
+    e.StatusSeen: lambda what: f"Status seen: {what.text}",
+    e.CallDialled: lambda what: f"Call placed to {what.to}",
+    e.CallEnded: lambda what: f"Call ended by {_SIDES[what.by]}",
+    e.DigitsSent: lambda what: f"{what.count} digits sent: {what.purpose}",
+    e.HandOffSeen: lambda what: f"Handed on to {what.to_name or 'somebody else'}",
+    e.ActRefused: lambda what: f"Refused by our own rule {what.rule}",
+    e.EffectReconciled: lambda what: f"Looked for after an interruption: {what.state}",
+    e.CarrierRecord: lambda what: f"The carrier's own record: {what.resource}",
+    e.CarrierCharged: lambda what: f"Charged by the carrier: {what.cost_minor / 100:.2f} {what.currency}",
+    e.WaitEnded: lambda what: f"Wait until {what.until} ended: {'came true' if what.met else 'did not come true'}",
+    e.CaseClosed: lambda what: f"The case was closed: {what.outcome.replace('_', ' ')}",
+    e.PromiseSaid: lambda what: f"A promise, by {what.by}",
+    e.Judged: lambda what: f"Judged by {what.reviewer}: {what.question.replace('_', ' ')} {what.value}",
+    e.PageCaptured: lambda what: f"Page: {what.title or what.url}",
+}

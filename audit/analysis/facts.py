@@ -106,8 +106,8 @@ class Contact:
     recorded: Event | None = None
     heard: Event | None = None
     charged: Event | None = None
-    digits: list[Event] = field(default_factory=list)
-    lines: list[Event] = field(default_factory=list)
+    digits: Sequence[Event] = ()
+    lines: Sequence[Event] = ()
     _timeline: tuple[Event, int, Timeline] | None = None
 
     @property
@@ -212,11 +212,19 @@ class Case:
 
     def settle(self) -> None:
         """Work out once, when all events are in, what many measures ask for."""
-        contacts = self.contacts.values()
-        self.turns = [c for c in contacts if c.action in _TURNS and c.was_run and not c.is_ours]
-        self.calls = [c for c in self.turns if c.action is Action.CALL]
-        self.chats = [c for c in contacts if c.probe == CHAT and c.was_run and not c.is_ours]
-        self.submissions = [c for c in contacts if c.submitted is not None and c.probe != CHAT]
+        for contact in self.contacts.values():
+            if contact.action is Action.LOOK or contact.outcome is ContactOutcome.NOT_RUN:
+                continue
+            if contact.submitted is not None and contact.probe != CHAT:
+                self.submissions.append(contact)
+            if contact.side is Side.OURS:
+                continue
+            if contact.action in _TURNS:
+                self.turns.append(contact)
+            if contact.action is Action.CALL:
+                self.calls.append(contact)
+            if contact.probe == CHAT:
+                self.chats.append(contact)
         self.first_submission = self.submissions[0].submitted if self.submissions else None
         self.answers = [m for m in self.messages if m.is_answer]
         self.resolved_by = self._resolved()
@@ -272,17 +280,20 @@ def read_facts(events: Sequence[Event], plan: Plan) -> Facts:
     cases, takers = facts.cases, _TAKERS
     for event in ordered:
         at, what = event.at_utc, event.what
+        kind = type(what)
         if latest is not None and at < latest:
-            facts.backwards += type(what) not in _LATE_WRITTEN
+            facts.backwards += kind not in _LATE_WRITTEN
         else:
             latest = at
-        take = takers.get(type(what))
+        take = takers.get(kind)
         if take is not None and event.case is not None:
             case = cases.get(event.case)
             if case is not None:
                 take(case, case.contacts.get(event.contact) if event.contact is not None else None, event)
             else:
                 facts.homeless += 1
+        elif kind not in _OF_THE_AUDIT:
+            continue
         elif isinstance(what, CaseOpened) and event.case is not None:
             if event.case not in cases:
                 cases[event.case] = _open_case(event, what, scenarios)
@@ -427,7 +438,7 @@ def _last_of(name: str) -> Callable[[Case, Contact | None, Event], None]:
 def _in_contact(name: str) -> Callable[[Case, Contact | None, Event], None]:
     def take(_case: Case, contact: Contact | None, event: Event) -> None:
         if contact is not None:
-            getattr(contact, name).append(event)
+            setattr(contact, name, (*getattr(contact, name), event))
 
     return take
 
@@ -439,6 +450,8 @@ def _read_value(_case: Case, contact: Contact | None, event: Event) -> None:
 
 
 _OURS = Reading(MessageKind.OURS, "", 1.0)
+
+_OF_THE_AUDIT = frozenset({AuditStarted, AuditEnded, CaseOpened})
 
 # Moments of the carrier or of the recording: written down when they become known, and rightly out of order.
 _LATE_WRITTEN = frozenset(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from audit.analysis.facts import Case
 from audit.analysis.measures.cases import judged
-from audit.analysis.measures.spec import evidence_number
+from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import FollowThrough
 from audit.model import Event
 from probes.events import CaseOutcome, Judged
@@ -15,31 +15,55 @@ _SOLVED = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 
 
 def follow_through(cases: Iterable[Case]) -> tuple[FollowThrough, ...]:
-    """Return one point per case in which a person judged the courtesy of at least one contact.
+    """Return one point per contact of which both courtesy and outcome were judged; else one for the case, if it can be.
 
     Courtesy is the mean of the judgements, 1..5 as 0..1. The outcome is the last judgement whether the problem was
-    solved; without one, whether the vendor's own status says so. For a problem that cannot be solved, an honest
-    refusal (said, with reason and alternative) is the good outcome.
+    solved; for a case without one, whether the vendor's own status says so. For a problem that cannot be solved, an
+    honest refusal (said, with reason and alternative) is the good outcome.
     """
+    return tuple(point for case in cases if case.judged for point in _points(case))
+
+
+def _points(case: Case) -> list[FollowThrough]:
+    marks: dict[str | None, list[tuple[Event, float]]] = {}
+    for event in judged(case, "courtesy"):
+        mark = _mark(event)
+        if mark is not None:
+            marks.setdefault(event.contact, []).append((event, mark))
     found = []
-    for case in cases:
-        marks = [(e, _mark(e)) for e in judged(case, "courtesy")]
-        given = [(e, mark) for e, mark in marks if mark is not None]
-        outcome, proof = _outcome(case)
-        if not given or outcome is None:
-            continue
-        courtesy = sum(mark for _, mark in given) / len(given)
-        found.append(
-            FollowThrough(
-                vendor=case.vendor,
-                case=case.id,
-                courtesy=courtesy,
-                outcome=outcome,
-                label=label(courtesy, outcome),
-                evidence=tuple(dict.fromkeys(evidence_number(e) for e in [*(e for e, _ in given), *proof])),
-            )
-        )
-    return tuple(found)
+    if case.solvable:
+        for contact, given in marks.items():
+            solved = _solved(case, contact) if contact is not None else None
+            if solved is not None:
+                found.append(_point(case, contact, given, _SOLVED[solved[0]], [solved[1]]))
+    outcome, proof = _outcome(case)
+    if not found and marks and outcome is not None:
+        found.append(_point(case, None, [one for given in marks.values() for one in given], outcome, proof))
+    return found
+
+
+def _point(
+    case: Case, contact: str | None, given: list[tuple[Event, float]], outcome: float, proof: list[Event]
+) -> FollowThrough:
+    courtesy = sum(mark for _, mark in given) / len(given)
+    return FollowThrough(
+        vendor=case.vendor,
+        case=case.id,
+        courtesy=courtesy,
+        outcome=outcome,
+        label=label(courtesy, outcome),
+        evidence=evidence_numbers(*(event for event, _ in given), *proof),
+        contact=contact,
+    )
+
+
+def _solved(case: Case, contact: str | None) -> tuple[str, Event] | None:
+    answers = [
+        (e.what.value, e)
+        for e in judged(case, "solved")
+        if isinstance(e.what, Judged) and e.what.value in _SOLVED and (contact is None or e.contact == contact)
+    ]
+    return answers[-1] if answers else None
 
 
 def label(courtesy: float, outcome: float) -> str:
@@ -63,10 +87,9 @@ def _outcome(case: Case) -> tuple[float | None, list[Event]]:
         events = [e for part in parts for e in part]
         said = [any(isinstance(e.what, Judged) and e.what.value == "yes" for e in part) for part in parts]
         return sum(said) / 3, events
-    answers = [e for e in judged(case, "solved") if isinstance(e.what, Judged) and e.what.value in _SOLVED]
-    if answers:
-        assert isinstance(answers[-1].what, Judged)
-        return _SOLVED[answers[-1].what.value], answers[-1:]
+    solved = _solved(case, None)
+    if solved is not None:
+        return _SOLVED[solved[0]], [solved[1]]
     done = case.resolved()
     if done is not None:
         return 1.0, [done]

@@ -287,6 +287,20 @@ class LimitTest:
     evidence: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorTest:
+    """The waits of all vendors in one measure, compared by the log-rank test; `p_holm` counts all such comparisons."""
+
+    measure: str
+    vendors: tuple[str, ...]
+    n: tuple[int, ...]
+    chi_square: float
+    p_value: float
+    p_holm: float
+    verdict: Verdict
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class PairPoint:
     """One matched pair: the same scenario and sample with two personas. A censored value is a lower bound."""
@@ -347,7 +361,10 @@ class AgreementResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowThrough:
-    """Courtesy and outcome of one case side by side, each 0..1; "charming and useless" is high and low."""
+    """Courtesy and outcome side by side, each 0..1; "charming and useless" is high and low.
+
+    Of one contact where both were judged there; of the whole case (`contact` null) where they were not.
+    """
 
     vendor: str
     case: str
@@ -355,6 +372,7 @@ class FollowThrough:
     outcome: float
     label: str
     evidence: tuple[str, ...]
+    contact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +547,7 @@ class Analysis:
     stories: tuple[Story, ...]
     calls: tuple[CallRecord, ...]
     limits: tuple[LimitTest, ...]
+    vendor_tests: tuple[VendorTest, ...] = ()
     pairs: tuple[PairTest, ...]
     agreements: tuple[AgreementResult, ...]
     follow_through: tuple[FollowThrough, ...]

@@ -140,10 +140,15 @@ def test_ranks_are_printed_only_where_vendors_can_be_told_apart() -> None:
     assert [card.rank_range for card in apart.scorecards] == [(1, 1), (2, 2)]
     assert apart.scorecards[0].first_share is not None
     assert apart.scorecards[0].first_share > 0.9
+    difference = next(t for t in apart.vendor_tests if t.measure == "first_human_response_s")
+    assert (difference.n, difference.verdict) == ((12, 12), Verdict.CONFIRMED)
+    assert difference.p_holm >= difference.p_value
     alike = run(plan(*both), ledger({"acme": list(rng.uniform(2, 60, 12)), "bolt": list(rng.uniform(2, 60, 12))}))
     assert [card.rank for card in alike.scorecards] == [None, None]
     assert all("covers a neighbour's" in str(card.why_not) for card in alike.scorecards)
+    assert all(t.verdict is not Verdict.CONFIRMED for t in alike.vendor_tests)
     few = run(plan(*both), ledger({"acme": [4.0] * 12, "bolt": [70.0] * 5}))
+    assert few.vendor_tests == ()
     assert [card.rank for card in few.scorecards] == [None, None]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact
+from audit.analysis.follow_through import follow_through
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.analysis.promises import said_at
@@ -139,6 +141,14 @@ def _began(case: Case) -> Iterable[Observed]:
             yield observed(case, 1.0, said_at(events[0], case), *events, origin=Origin.PERSON)
 
 
+def _charming_and_useless(case: Case) -> Iterable[Observed]:
+    """Of the contacts (or cases) judged for courtesy and outcome: 1 if they were courteous and solved nothing."""
+    for point in follow_through([case]):
+        useless = float(point.label == "charming and useless")
+        found = observed(case, useless, case.opened.at_utc, contact=point.contact, origin=Origin.PERSON)
+        yield replace(found, evidence=point.evidence)
+
+
 _SHARE, _DURATION, _CONTACT = MeasureKind.SHARE, MeasureKind.DURATION, Per.CONTACT
 
 
@@ -155,6 +165,8 @@ MEASURES = (
     MeasureSpec("refusal_s", "time until the vendor said that it cannot be done", "s", _DURATION, Per.CASE, 6, Good.LOW,
                 _time_to_refusal, by_person=True),
     _share("solved", "contacts that solved the problem", 7, Good.HIGH, "solved"),
+    MeasureSpec("charming_and_useless", "contacts that were charming and useless", "ratio", _SHARE, _CONTACT, None,
+                Good.LOW, _charming_and_useless, by_person=True),
     _share("history_used", "contacts in which the history was known and used", 9, Good.HIGH, "history_used"),
     MeasureSpec("explained_again", "contacts in which the problem had to be explained again", "ratio", _SHARE, _CONTACT,
                 9, Good.LOW, explained_again),
