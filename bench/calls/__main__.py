@@ -13,6 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     fetching = commands.add_parser("fetch", help="download the packages and prepare both sides of the split")
+    fetching.add_argument("--again", action="store_true", help="prepare anew, after packages were added")
     making = commands.add_parser("make", help="write calls and their labels")
     for command in (fetching, making):
         command.add_argument("--cache", type=Path, required=True)
@@ -25,6 +26,9 @@ def main() -> None:
     if chosen.command == "fetch":
         missing = packages.fetch(chosen.cache)
         for split in ("train", "test"):
+            if (chosen.cache / pool.PREPARED / f"{split}.json").exists() and not chosen.again:
+                print(f"{split}: prepared already")
+                continue
             made, trouble = prepare.prepare(chosen.cache, split)
             minutes = sum(t.seconds for t in made.tracks) / 60
             print(f"{split}: {len(made.tracks)} tracks, {minutes:.0f} min; {len(made.speakers)} voices")
