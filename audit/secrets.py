@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
-import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from html import escape
 from typing import NoReturn
-from urllib.parse import quote, quote_plus
 
 from probes.errors import Unavailable, UserError
+from probes.secret_forms import written_forms
 
 _REFERENCE = re.compile(
     r"\$\{(?:env:(?P<env>[A-Za-z_][A-Za-z0-9_]*)|keyring:(?P<service>[^/{}$]+)/(?P<name>[^{}$]+))\}"
@@ -134,52 +131,10 @@ class SecretStore:
 
 
 def _forms_of(secret: str) -> set[str]:
-    """Return the ways in which a secret may stand in a page, an address, a request's body or a header."""
+    """Return the forms in which a secret is found; none of one that is too short to be told from ordinary text."""
     if len(secret) < _SHORTEST_SCRUBBED:
         return set()
-    raw = secret.encode()
-    forms = {
-        secret,
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-        escape(secret),
-        escape(secret, quote=False),
-    }
-    forms |= {quote(secret, safe="").replace("%", "%25")}
-    forms |= {
-        re.sub("%[0-9A-F]{2}", lambda found: found.group().lower(), form)
-        for form in (quote(secret, safe=""), quote_plus(secret))
-    }
-    forms |= {form.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") for form in (escape(secret),)}
-    for form in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        inside_a_page = form.translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&'"})
-        forms |= {
-            form,
-            form.replace("/", "\\/"),
-            inside_a_page,
-            re.sub(r"\\u[0-9a-f]{4}", _upper_digits, inside_a_page),
-        }
-    if len(raw) >= 8:
-        forms |= _base64_forms(raw)
-    return {form for form in forms if len(form) >= _SHORTEST_SCRUBBED}
-
-
-def _upper_digits(found: re.Match[str]) -> str:
-    return found.group()[:2] + found.group()[2:].upper()
-
-
-def _base64_forms(raw: bytes) -> set[str]:
-    """Return what base64 text holds wherever the bytes stand in it: only the groups that no neighbour changes."""
-    forms = set()
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for before in range(3):
-            whole = encode(b"\0" * before + raw).decode()
-            start = (before * 8 + 5) // 6
-            end = (before + len(raw)) * 8 // 6
-            forms.add(whole[start:end])
-        forms.add(encode(raw).decode())
-    return forms
+    return {form for form in written_forms(secret) if len(form) >= _SHORTEST_SCRUBBED}
 
 
 def _bounded(form: str) -> str:

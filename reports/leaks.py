@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import html
 import io
-import json
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, quote_plus
+
+from probes.secret_forms import written_forms
 
 # Shorter ones would be found everywhere by chance: looked for as whole words, in text only.
 _SHORT = 8
@@ -48,22 +46,11 @@ class Gate:
 
 
 def _text_forms(secret: str) -> set[bytes]:
-    forms = {secret, quote(secret, safe=""), quote_plus(secret), quote(secret), html.escape(secret)}
-    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {form.encode("utf-8", "surrogateescape") for form in forms}
+    return {form.encode("utf-8", "surrogateescape") for form in written_forms(secret)}
 
 
 def _other_forms(secret: str) -> set[bytes]:
-    raw = secret.encode("utf-8", "surrogateescape")
-    forms = {secret.encode("utf-16-le", "surrogatepass"), secret.encode("utf-16-be", "surrogatepass")}
-    for before in range(3):
-        # What a run of base64 shows of the secret depends on how many bytes stand before it; the ends mix with others.
-        coded = base64.b64encode(b"\x00" * before + raw).decode()
-        middle = coded[(0, 2, 3)[before] :].rstrip("=")
-        middle = middle[: len(middle) - (1 if (before + len(raw)) % 3 else 0)]
-        if len(middle) >= _SHORT:
-            forms |= {middle.encode(), middle.replace("+", "-").replace("/", "_").encode()}
-    return forms
+    return {secret.encode(coding, "surrogatepass") for coding in ("utf-16-le", "utf-16-be")}
 
 
 def _parts(data: bytes, depth: int) -> Iterator[bytes]:

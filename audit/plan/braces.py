@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from audit.plan.cases import PERSONA_FIELDS, PLACEHOLDER, Verb, values_for, verb_of
+from audit.plan.cases import PERSONA_FIELDS, Verb, values_for, verb_of
 from audit.plan.draft import Draft, Found
 from audit.plan.faults import choices
 from audit.plan.model import Persona, Scenario, Vendor
 from audit.plan.source import Key, Keys, Node
 from probes.errors import UserError
 from probes.model import Probe, Spec
+from probes.placeholders import PLACEHOLDER
 
 SECRET = re.compile(r"\$\{(?:env:[A-Za-z_][A-Za-z0-9_]*|keyring:[^/{}$]+/[^{}$]+)\}")
 _KNOWN = ("reference", "problem.subject", "problem.body", *(f"persona.{name}" for name in PERSONA_FIELDS))

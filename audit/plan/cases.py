@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from audit.plan.model import Persona, Plan, Scenario, Step
 from probes.duration import Duration
-from probes.errors import UserError
 from probes.events import Action
 from probes.model import Spec
+from probes.placeholders import fill
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")
 PERSONA_FIELDS = ("name", "email", "phone", "account", "tier", "language")
 
 # No 0, O, 1 and I: a reference is read aloud and typed by people.
@@ -108,23 +105,6 @@ def values_for(persona: Persona, scenario: Scenario, our_reference: str) -> dict
     values["problem.subject"] = subject
     values["problem.body"] = fill(scenario.problem.body, values)
     return values
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Return `text` with each `{name}` replaced by its value, once (a value's own braces stay).
-
-    Raises:
-        UserError: a name has no value.
-    """
-
-    def value_of(match: re.Match[str]) -> str:
-        if match.group(1) not in values:
-            raise UserError(
-                f'"{match.group()}" stands for nothing here', fix=f"use one of: {', '.join(sorted(values))}"
-            )
-        return values[match.group(1)]
-
-    return PLACEHOLDER.sub(value_of, text)
 
 
 def spec_for(plan: Plan, case: PlannedCase, step: Step, audit_id: str, handle: Any = None) -> Spec:

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from probes.duration import Duration
 from probes.errors import UserError
+from probes.placeholders import PLACEHOLDER, fill
 from probes.telephony.carrier import Line, Pause, Press, Say
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")
 SECRET = re.compile(r"\$\{[^}]+\}")
 _KEYS = re.compile(r"[0-9A-D#*wW]+")
 
@@ -75,7 +75,7 @@ class ScriptStep:
         if self.press is not None:
             if SECRET.search(self.press):
                 raise ValueError("press holds a secret, which would be kept in the records; use enter")
-            if not _PLACEHOLDER.search(self.press) and not _KEYS.fullmatch(self.press):
+            if not PLACEHOLDER.search(self.press) and not _KEYS.fullmatch(self.press):
                 raise ValueError(
                     f'"{self.press}" holds a key that a telephone does not have; '
                     "use 0-9, A-D, # and *, w and W for half and whole seconds"
@@ -151,11 +151,11 @@ def ready(
             lines.append(Say(text, step.language or language))
             planned.append(Planned(text=text, purpose="line"))
         elif step.press is not None:
-            keys = _keys(filled(step.press, values), secret=False)
+            keys = _keys(fill(step.press, values), secret=False)
             lines.append(Press(keys))
             planned.append(Planned(keys=keys, key_count=_count(keys), purpose="menu"))
         elif step.enter is not None:
-            reference = filled(step.enter, values)
+            reference = fill(step.enter, values)
             secrets += SECRET.findall(reference)
             keys = _keys(reveal(reference), secret=True)
             lines.append(Press(keys, secret=True, purpose="identification"))
@@ -170,25 +170,8 @@ def ready(
     return Script(tuple(lines), hold_line_s, tuple(planned), tuple(secrets), bool(waits and waits[-1].listen))
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return `text` with each `{name}` replaced by its value, once.
-
-    Raises:
-        UserError: a name has no value.
-    """
-
-    def value_of(match: re.Match[str]) -> str:
-        if match.group(1) not in values:
-            raise UserError(
-                f'"{match.group()}" stands for nothing here', fix=f"use one of: {', '.join(sorted(values))}"
-            )
-        return values[match.group(1)]
-
-    return re.sub(r"(?<!\$)" + _PLACEHOLDER.pattern, value_of, text)
-
-
 def _spoken(text: str, values: Mapping[str, str]) -> str:
-    text = filled(text, values)
+    text = fill(text, values)
     if SECRET.search(text):
         raise UserError(
             f'"{text}" would speak a secret, which could be heard in the recording', fix="enter it by keys instead"

@@ -6,17 +6,15 @@ page which says `${env:NAME}` learns nothing.
 
 from __future__ import annotations
 
-import html
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
-from probes.errors import UserError
 from probes.model import Secrets
+from probes.placeholders import PLACEHOLDER, stands_for_nothing
+from probes.secret_forms import written_forms
 from probes.web.channel import Step
 
-_NAME = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")
 _SECRET = re.compile(r"\$\{[^{}]+\}")
 
 
@@ -41,7 +39,7 @@ class Texts:
         """
         for template in templates:
             self._reveal(template)
-            for name in _NAME.findall(template):
+            for name in PLACEHOLDER.findall(template):
                 self._reveal(self.values.get(name, ""))
 
     def shown(self, template: str) -> str:
@@ -67,7 +65,7 @@ class Texts:
     def scrub(self, text: str) -> str:
         """Return `text` without the secrets known so far, in any of the forms in which pages repeat them."""
         for secret, reference in self._revealed.items():
-            for form in _forms(secret):
+            for form in sorted(written_forms(secret), key=len, reverse=True):
                 text = text.replace(form, reference)
         return self._secrets.scrub(text)
 
@@ -79,7 +77,7 @@ class Texts:
         read: Mapping[str, str] | None = None,
     ) -> str:
         read = self.read if read is None else read
-        parts = _NAME.split(template)
+        parts = PLACEHOLDER.split(template)
         filled = [reveal(parts[0])]
         for name, rest in zip(parts[1::2], parts[2::2], strict=True):
             if name in self.read:
@@ -87,8 +85,7 @@ class Texts:
             elif name in self.values:
                 filled.append(put_in(reveal(self.values[name])))
             else:
-                known = ", ".join(sorted({*self.values, *self.read}))
-                raise UserError(f'"{{{name}}}" stands for nothing here', fix=f"use one of: {known}")
+                raise stands_for_nothing(name, {*self.values, *self.read})
             filled.append(reveal(rest))
         return "".join(filled)
 
@@ -100,21 +97,6 @@ class Texts:
             return value
 
         return _SECRET.sub(secret, text)
-
-
-def _forms(secret: str) -> tuple[str, ...]:
-    """The secret itself and as HTML, addresses and scripts write it; the longest first."""
-    forms = {
-        secret,
-        html.escape(secret),
-        html.escape(secret, quote=False),
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-    }
-    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def templates_of(step: Step) -> tuple[str, ...]:
@@ -146,6 +128,6 @@ def check_names(steps: tuple[Step, ...], known: set[str]) -> set[str]:
 
 def check_text(text: str, known: set[str]) -> None:
     """Check that every name in braces in a text is known; raises as `check_names`."""
-    for name in _NAME.findall(text):
+    for name in PLACEHOLDER.findall(text):
         if name not in known:
-            raise UserError(f'"{{{name}}}" stands for nothing here', fix=f"use one of: {', '.join(sorted(known))}")
+            raise stands_for_nothing(name, known)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.plan.cases import fill, planned_cases, reference, spec_for
+from audit.plan.cases import planned_cases, reference, spec_for
 from audit.plan.model import Plan
 from audit.plan.reader import read_plan
 from probes.errors import UserError
 from probes.events import Action
+from probes.placeholders import fill
 from tests.plan.desk import Desk, load
 
 GOOD = Path(__file__).parent / "good.yaml"
