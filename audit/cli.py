@@ -322,12 +322,15 @@ def pack(
 @app.command()
 def verify(
     pack_file: Annotated[Path, typer.Argument(metavar="PACK", help="A pack: the zip, or its unpacked folder.")],
+    key: Annotated[
+        str | None, typer.Option("--key", help="The sender's key words, told another way; a pack by another key fails.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a pack: exit 0 if it is sound; 1 if not, with every missing, changed and extra file named."""
     from reports.verify import verify_pack
 
-    verification = verify_pack(pack_file)
+    verification = verify_pack(pack_file, fingerprint=key)
     _answer(verification.to_json() if as_json else "\n".join(verification.lines()), as_json)
     if not verification.sound:
         raise typer.Exit(1)

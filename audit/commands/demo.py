@@ -94,10 +94,11 @@ def run_demo(directory: Path, factor: float, *, version: str, say: Callable[[str
         with ProgressLine(ledger, row.audit) as line:
             carry_on(row, ledger, settings, on_progress=line.show, on_trouble=lambda what: say(f"trouble: {what}"))
     say("writing the report")
-    files = write_audit_report(settings, ledger, row.audit, folder / "report", "executive", version)
+    now_utc = datetime.now(UTC)  # one date, so that the report in the pack is the one beside it, byte for byte
+    files = write_audit_report(settings, ledger, row.audit, folder / "report", "executive", version, now_utc)
     say("sealing the pack")
     pack = folder / "evidence-pack.zip"
-    write_audit_pack(settings, ledger, row.audit, pack, version)
+    write_audit_pack(settings, ledger, row.audit, pack, version, now_utc)
     verification = verify_pack(pack)
     ledger.close()
     return DemoResults(

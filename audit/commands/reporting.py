@@ -29,9 +29,15 @@ def analyse_audit(ledger: Ledger, audit: str, version: str) -> Analysis:
 
 
 def write_audit_report(
-    settings: Settings, ledger: Ledger, audit: str, out: Path, for_whom: str, version: str
+    settings: Settings,
+    ledger: Ledger,
+    audit: str,
+    out: Path,
+    for_whom: str,
+    version: str,
+    now_utc: datetime | None = None,
 ) -> ReportFiles:
-    """Write the report of an audit into a folder.
+    """Write the report of an audit into a folder; `now_utc` is the date on its cover.
 
     Raises:
         UserError: the audience is unknown, or not written for yet.
@@ -44,26 +50,30 @@ def write_audit_report(
         ArtifactFolder(settings.home / "artifacts"),
         out,
         browser=str(settings.browser) if settings.browser else None,
-        now_utc=datetime.now(UTC),
+        now_utc=now_utc or datetime.now(UTC),
+        key_fingerprint=signing.load_or_create(settings.home).fingerprint,
     )
 
 
-def write_audit_pack(settings: Settings, ledger: Ledger, audit: str, out: Path, version: str) -> Packed:
-    """Write the report anew and seal it with journal and evidence.
+def write_audit_pack(
+    settings: Settings, ledger: Ledger, audit: str, out: Path, version: str, now_utc: datetime | None = None
+) -> Packed:
+    """Write the report and seal it with journal and evidence; the same `now_utc` gives the same report again.
 
     Raises:
         Refused: a secret stands in what would leave the house.
     """
+    now_utc = now_utc or datetime.now(UTC)
     settings.carrier("twilio")  # makes its credentials known to the last search
     settings.secrets.know(ledger.audit(audit).plan_yaml)
     with tempfile.TemporaryDirectory(prefix="holdproof-") as folder:
         return write_pack(
-            write_audit_report(settings, ledger, audit, Path(folder) / "report", "executive", version),
+            write_audit_report(settings, ledger, audit, Path(folder) / "report", "executive", version, now_utc),
             ledger.journal(audit),
             ArtifactFolder(settings.home / "artifacts"),
             signing.load_or_create(settings.home),
             out,
-            now_utc=datetime.now(UTC),
+            now_utc=now_utc,
             secrets=settings.secrets.revealed(),
             agent=f"holdproof {version}",
         )

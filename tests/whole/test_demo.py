@@ -97,6 +97,12 @@ def test_holds_and_the_end_of_the_call_are_what_happened(events: list[Event], tr
     assert ended.what.by is Side.VENDOR
 
 
+def test_the_sealed_report_is_the_one_beside_it(demo: Path) -> None:
+    with zipfile.ZipFile(demo / "evidence-pack.zip") as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("data/report.pdf")]
+        assert archive.read(name) == (demo / "report" / "report.pdf").read_bytes()
+
+
 def test_what_was_found_stands_in_the_report(demo: Path) -> None:
     text = subprocess.run(["pdftotext", "-layout", demo / "report" / "report.pdf", "-"], capture_output=True, text=True)
     words = " ".join(text.stdout.split())
