@@ -282,6 +282,20 @@ def listen(
     _answer(heard.document if as_json else heard.text, as_json)
 
 
+@app.command()
+def judge(
+    file: Annotated[Path, typer.Argument(help="A CSV file: case, contact, question, value, reviewer, quote, t_s, …")],
+    audit: Annotated[str | None, typer.Option("--audit", help="The audit; default the latest one.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Read a reviewer's judgements; refuses the file if a row points nowhere."""
+    from audit.commands.judging import judge as read_in
+
+    ledger = _ledger(_settings(home))
+    count = read_in(ledger, _audit_id(ledger, audit), file)
+    typer.echo(f"{count} judgements recorded")
+
+
 # --- reports and packs ---
 
 
