@@ -10,11 +10,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from audit.engine.cursor import Cursor, UnderWay
+from audit.engine.cursor import Cursor, Ended, UnderWay
 from audit.ledger.codec import from_json, to_json
 from audit.ledger.store import Ledger, Writing
 from audit.model import AuditRow, CaseRow, Effect, EffectState
@@ -52,22 +51,30 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A case's row with its cursor, as one tick changes them."""
+    """A case's row with its cursor, as one tick changes them; `stored` is the row as the ledger holds it."""
 
     row: CaseRow
     cursor: Cursor
+    stored: CaseRow
+
+    @classmethod
+    def of(cls, row: CaseRow) -> Standing:
+        """Read a stored row."""
+        return cls(row, from_json(Cursor, row.cursor), row)
 
     def with_cursor(self, **changes: object) -> Standing:
         """Return this standing with fields of its cursor changed."""
         return replace(self, cursor=replace(self.cursor, **changes))  # type: ignore[arg-type]
 
-    def save(self, writing: Writing, *, tick: int, done_until_utc: datetime | None = None) -> CaseRow:
-        """Store the standing within a transaction; with `done_until_utc` the tick is over, and the next is due then."""
-        row = replace(self.row, cursor=to_json(self.cursor), ticks_done=tick)
-        if done_until_utc is not None:
-            row = replace(row, ticks_done=tick + 1, next_at_utc=done_until_utc)
-        writing.save_case(row, tick=tick)
-        return row
+    def save(self, writing: Writing) -> Standing:
+        """Store the standing within a transaction and return it as it is stored then.
+
+        Raises:
+            Overtaken: another run of the tick stored something meanwhile.
+        """
+        row = replace(self.row, cursor=to_json(self.cursor))
+        writing.save_case(row, was=self.stored)
+        return Standing(row, self.cursor, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +90,8 @@ class Outcome:
 class Contacts:
     """Carries out contacts of one case within one tick."""
 
-    def __init__(self, setting: Setting, tick: int) -> None:
-        self.setting, self.tick = setting, tick
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
 
     # --- acts that the vendor notices ---
 
@@ -153,8 +160,7 @@ class Contacts:
         """Store that the kill switch has ended what is live, before it is looked at."""
         after = standing.with_cursor(under_way=replace(_under_way(standing), handle=handle, abandoned=True))
         with self.setting.ledger.writing(standing.row.audit) as writing:
-            after.save(writing, tick=self.tick)
-        return after
+            return after.save(writing)
 
     # --- looks, which leave no trace at the vendor ---
 
@@ -184,7 +190,7 @@ class Contacts:
         ended = self._now(ContactEnded(seen.outcome, seen.failure))
         with self.setting.ledger.writing(standing.row.audit) as writing:
             writing.append((started, *seen.sightings, ended), case=standing.row.case, contact=contact)
-            after.save(writing, tick=self.tick)
+            after = after.save(writing)
         return Outcome(after, True, seen)
 
     # --- storing ---
@@ -229,8 +235,7 @@ class Contacts:
             if earlier is not None:
                 raise AuditError(f"effect {key} of {contact} is {earlier.value} already")
             writing.append((started,), case=standing.row.case, contact=contact)
-            after.save(writing, tick=self.tick)
-        return after
+            return after.save(writing)
 
     def _refused(
         self, standing: Standing, writing: Writing, contact: str, started: Sighting, act: Act, answer: Verdict
@@ -244,10 +249,12 @@ class Contacts:
         refusal = ActRefused(f"{act.kind.value} {act.target}", rule, answer.reason, answer.fix)
         failure = Failure(FailureKind.REFUSED_BY_GATE, Side.OURS, act.kind.value, answer.reason)
         seen = Seen(outcome=ContactOutcome.NOT_RUN, failure=failure)
-        after = standing.with_cursor(contacts=standing.cursor.contacts + 1)
+        after = standing.with_cursor(
+            contacts=standing.cursor.contacts + 1, ended=Ended(outcome=seen.outcome, failure=failure)
+        )
         ended = ContactEnded(seen.outcome, failure)
         writing.append((started, self._now(refusal), self._now(ended)), case=standing.row.case, contact=contact)
-        after.save(writing, tick=self.tick)
+        after = after.save(writing)
         return Outcome(after, True, seen)
 
     def _store(self, standing: Standing, seen: Seen) -> Outcome:
@@ -256,7 +263,10 @@ class Contacts:
         if seen.finished:
             sightings = (*sightings, self._now(ContactEnded(seen.outcome, seen.failure)))
             after = standing.with_cursor(
-                errors=0, under_way=None, handles=_with_handle(standing.cursor, under_way.channel, seen)
+                errors=0,
+                under_way=None,
+                ended=Ended(outcome=seen.outcome, failure=seen.failure),
+                handles=_with_handle(standing.cursor, under_way.channel, seen),
             )
         else:
             stored = to_json(seen.handle) if seen.handle is not None else under_way.handle
@@ -278,7 +288,7 @@ class Contacts:
                     cost_minor=abs(sum(cost)) if cost else None,
                     lasted_s=lasted[-1] if lasted else None,
                 )
-            after.save(writing, tick=self.tick)
+            after = after.save(writing)
         return Outcome(after, seen.finished, seen, seen.again_s or 0.0)
 
     def _bug(self, standing: Standing, step: str) -> Outcome:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from audit.analysis.state import CaseState
-from probes.events import Action
+from probes.errors import Failure
+from probes.events import Action, ContactOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,14 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How the present step's contact ended, stored with its end: a crash after that does not do it once more."""
+
+    outcome: ContactOutcome
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
     """`handles` maps a channel to its ticket's stored handle (JSON); `attempt` counts tries of the present step.
 
@@ -40,5 +49,6 @@ class Cursor:
     waiting_since_utc: datetime | None = None
     handles: Mapping[str, str] = field(default_factory=dict)
     under_way: UnderWay | None = None
+    ended: Ended | None = None
     state: CaseState | None = None
     state_seq: int = 0

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from audit.analysis.state import CaseState, case_state
 from audit.engine.contact import MOST_ERRORS, Contacts, Outcome, Setting, Standing
-from audit.engine.cursor import Cursor
 from audit.engine.flow import Next
 from audit.ledger.codec import from_json
 from audit.ledger.store import Overtaken
 from audit.plan.cases import PlannedCase, spec_for, verb_of
 from audit.plan.looks import look_interval_s
 from audit.plan.model import Step, Wait
-from probes.errors import Side
+from probes.errors import FailureKind, Side
 from probes.events import (
     Action,
     CallAnswered,
@@ -41,6 +41,7 @@ INLINE_REAL_S = 1.5
 TICK_AT_MOST_REAL_S = 30.0
 MOST_ATTEMPTS = 3
 RETRY_S = 900.0
+_IN_VAIN = frozenset({ContactOutcome.FAILED, ContactOutcome.NOT_RUN, ContactOutcome.UNKNOWN})
 
 # The kinds of events that can change where a case stands, besides our own acts: `CaseTick._after_act` reads anew.
 TURNING = tuple(
@@ -56,33 +57,37 @@ class Ticker:
         self._closing = closing or threading.Event()
 
     def take(self, case: str, tick: int) -> Next:
-        """Run a tick, and those that follow within a moment."""
-        started_s = time.monotonic()
-        while True:
-            following = self._one(case, tick)
-            if following.delay_s is None or following.delay_s > INLINE_REAL_S:
-                return following
-            if time.monotonic() - started_s > TICK_AT_MOST_REAL_S or self._closing.wait(following.delay_s):
-                return following
-            tick = following.tick
+        """Run a tick: what is due now, and what follows within a moment."""
+        until_s = time.monotonic() + TICK_AT_MOST_REAL_S
 
-    def _one(self, case: str, tick: int) -> Next:
-        ledger, clock = self.setting.ledger, self.setting.clock
+        def goes_on(delay_s: float) -> bool:
+            return delay_s <= INLINE_REAL_S and time.monotonic() < until_s and not self._closing.is_set()
+
+        while True:
+            following = self._one(case, tick, goes_on)
+            if following.delay_s is None or following.tick != tick:
+                return following
+            if self._closing.wait(following.delay_s):
+                return Next(tick, None)  # it is not over: whoever sweeps next starts it again
+
+    def _one(self, case: str, tick: int, goes_on: Callable[[float], bool]) -> Next:
+        ledger = self.setting.ledger
         row = ledger.case(self.setting.audit.audit, case)
         if row.state == "closed":
             return Next(row.ticks_done, None)
         if row.ticks_done != tick:
             return Next(row.ticks_done, self._until(row.next_at_utc))
-        standing = Standing(row, from_json(Cursor, row.cursor))
+        standing = Standing.of(row)
         if standing.cursor.under_way is None and ledger.stopped() is not None:
             return Next(tick, None)  # whoever resumes finds this case without a waiting tick and starts it again
         if row.woken:
             ledger.take_wake(row.audit, case)
         try:
-            return CaseTick(self.setting, standing, tick).run()
+            return CaseTick(self.setting, standing, goes_on).run()
         except Overtaken:
             row = ledger.case(row.audit, case)
-            return Next(row.ticks_done, None if row.state == "closed" else clock.real_delay_s(60.0))
+            carried_on = row.state == "closed" or row.ticks_done == tick  # by the other run
+            return Next(row.ticks_done, None if carried_on else self._until(row.next_at_utc))
 
     def _until(self, at_utc: datetime | None) -> float:
         clock = self.setting.clock
@@ -92,18 +97,20 @@ class Ticker:
 
 
 class CaseTick:
-    """One tick of one case."""
+    """What a tick does of one case until the case rests; `goes_on`: after such a pause it is the same tick still."""
 
-    def __init__(self, setting: Setting, standing: Standing, tick: int) -> None:
-        self.setting, self.standing, self.tick = setting, standing, tick
+    def __init__(self, setting: Setting, standing: Standing, goes_on: Callable[[float], bool]) -> None:
+        self.setting, self.standing, self.goes_on = setting, standing, goes_on
         self.scenario = setting.plan.scenario(standing.row.scenario)
-        self.contacts = Contacts(setting, tick)
+        self.contacts = Contacts(setting)
 
     def run(self) -> Next:
         """Do what is due."""
         if self.standing.cursor.under_way is not None:
             spec = self._spec(self.scenario.steps[self.standing.row.step])
             return self._after_act(self.contacts.go_on(self.standing, spec))
+        if self.standing.cursor.ended is not None:
+            return self._conclude()
         if self.setting.clock.now_utc() >= self._audit_ends_utc():
             return self._close(CaseOutcome.AUDIT_ENDED, "the plan's longest time for the audit is over")
         state = self._state()
@@ -154,18 +161,21 @@ class CaseTick:
     # --- acting ---
 
     def _after_act(self, outcome: Outcome) -> Next:
-        self.standing = outcome.standing.with_cursor(state=None)
-        if not outcome.over:
-            return self._rest(outcome.again_s)
+        self._keep(outcome)
+        return self._conclude() if outcome.over else self._rest(outcome.again_s)
+
+    def _conclude(self) -> Next:
+        """Say what follows from the end of a contact: the next step, another try, or the end of the case."""
+        ended, attempt = self.standing.cursor.ended, self.standing.cursor.attempt
+        self.standing = self.standing.with_cursor(ended=None, state=None)
         step = self.scenario.steps[self.standing.row.step]
-        failure = outcome.seen.failure
-        if outcome.seen.outcome in (ContactOutcome.FAILED, ContactOutcome.NOT_RUN, ContactOutcome.UNKNOWN):
+        if ended is not None and ended.outcome in _IN_VAIN:
+            failure = ended.failure
             ours = failure is not None and failure.side is Side.OURS
-            again = outcome.seen.outcome is ContactOutcome.FAILED and (
-                not ours or (failure is not None and failure.kind.value == "interrupted")
+            again = ended.outcome is ContactOutcome.FAILED and (
+                not ours or (failure is not None and failure.kind is FailureKind.INTERRUPTED)
             )
-            if again and self.standing.cursor.attempt < MOST_ATTEMPTS:
-                attempt = self.standing.cursor.attempt
+            if again and attempt < MOST_ATTEMPTS:
                 self.standing = self.standing.with_cursor(attempt=attempt + 1)
                 return self._rest(RETRY_S * attempt)
             if step.open is not None and ours:
@@ -215,16 +225,19 @@ class CaseTick:
         self.standing = replace(self.standing, row=row).with_cursor(attempt=1, errors=0, waiting_since_utc=None)
 
     def _rest(self, audit_s: float, *whats: Payload) -> Next:
-        """End the tick; go on in `audit_s` seconds of audit time, at the audit's end at the latest."""
-        clock = self.setting.clock
+        """Let the case rest for `audit_s` seconds of audit time, until the audit's end at the latest."""
+        clock, closed = self.setting.clock, self.standing.row.state == "closed"
         now = clock.now_utc()
         next_at = min(now + timedelta(seconds=audit_s), max(now, self._audit_ends_utc()))
         with self.setting.ledger.writing(self.standing.row.audit) as writing:
             if writing.woken(self.standing.row.case):  # while this tick ran
                 next_at = now
+            delay_s = clock.real_delay_s((next_at - now).total_seconds())
+            over = closed or not self.goes_on(delay_s)
             writing.append([Sighting(what=what, at_utc=now) for what in whats], case=self.standing.row.case)
-            row = self.standing.save(writing, tick=self.tick, done_until_utc=next_at)
-        return Next(row.ticks_done, clock.real_delay_s((next_at - now).total_seconds()))
+            row = replace(self.standing.row, next_at_utc=next_at, ticks_done=self.standing.row.ticks_done + over)
+            self.standing = replace(self.standing, row=row).save(writing)
+        return Next(row.ticks_done, None if closed else delay_s)
 
     def _close(self, outcome: CaseOutcome, reason: str) -> Next:
         since = self.standing.cursor.waiting_since_utc
@@ -234,8 +247,7 @@ class CaseTick:
             until = wait.until.value if wait is not None and wait.until is not None else "time"
             whats.append(WaitEnded(until, False, (self.setting.clock.now_utc() - since).total_seconds()))
         self.standing = replace(self.standing, row=replace(self.standing.row, state="closed"))
-        self._rest(0.0, *whats, CaseClosed(outcome, reason))
-        return Next(self.tick + 1, None)
+        return self._rest(0.0, *whats, CaseClosed(outcome, reason))
 
 
 def _looks(setting: Setting, standing: Standing, channel: str) -> bool:

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from probes.errors import Unavailable
 
 _WORKERS, _SERVING = 7001, 7002  # classes of advisory locks
 _MOST_HERE = 64
+_LINGERS_S = 15.0  # the session of a worker that died just now may live on at the server for a moment
 
 
 class Presence(Protocol):
@@ -69,9 +71,13 @@ class Among:
         self._engine, self._serving = engine, serving
         self._session = self._connect()
         names = [wanted] if wanted else [f"{socket.gethostname()}-{number}" for number in range(1, _MOST_HERE)]
-        free = next((name for name in names if _try(self._session, _WORKERS, name)), None)
-        if free is None:
-            raise Taken(f"a worker named {names[0]} is alive already", serving=serving, fix="give each its own --name")
+        patience_s = time.monotonic() + (_LINGERS_S if wanted else 0.0)
+        while (free := next((name for name in names if _try(self._session, _WORKERS, name)), None)) is None:
+            if time.monotonic() > patience_s:
+                self.close()
+                message = f"a worker named {names[0]} is alive already"
+                raise Taken(message, serving=serving, fix="give each its own --name")
+            time.sleep(0.5)
         self.name = free
         self._share()
 

@@ -128,18 +128,20 @@ class Writing:
         """Return what has been used so far, within this transaction: the caps are judged on it."""
         return usage_of(self._connection, self._audit, vendor, day_start_utc)
 
-    def save_case(self, row: CaseRow, *, tick: int) -> None:
-        """Store where a case stands. `row.ticks_done` is `tick` while that tick goes on and one more when it is over.
+    def save_case(self, row: CaseRow, *, was: CaseRow) -> None:
+        """Store where a case stands, if it still stands where it `was`.
 
         Raises:
-            Overtaken: another run of this tick was first; the transaction must be left, so that nothing is kept twice.
+            Overtaken: another run of its tick was first; the transaction must be left, so that nothing is kept twice.
         """
         done = self._connection.execute(
             update(CASES)
             .where(
                 CASES.c.audit == row.audit,
                 CASES.c.case_id == row.case,
-                CASES.c.ticks_done == tick,
+                CASES.c.ticks_done == was.ticks_done,
+                CASES.c.step == was.step,
+                CASES.c.cursor == was.cursor,
             )
             .values(
                 state=row.state,
@@ -150,7 +152,7 @@ class Writing:
             )
         )
         if done.rowcount != 1:
-            raise Overtaken(f"{row.case}: tick {tick} is done already")
+            raise Overtaken(f"{row.case}: another run of tick {was.ticks_done} was first")
 
     def store_head(self) -> None:
         """Store where the chain ends."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,14 @@ from probes.model import STRICT, Act, ActKind, Reconciled, Seen, Sighting, Spec,
 
 NAME, VERSION = "web_ticket", 1
 ACTIONS = frozenset({Action.OPEN, Action.LOOK})
+
+# Set by those who want to know (or to die) when an act is about to be done, or has just been done.
+WATCHERS: list[Callable[[str], None]] = []
+
+
+def crossing(point: str) -> None:
+    for watcher in WATCHERS:
+        watcher(point)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +48,21 @@ def acts(spec: Spec) -> tuple[Act, ...]:
 
 async def submit(spec: Spec, tools: Tools) -> Seen:
     body = {"reference": spec.reference, "text": spec.values["problem.body"]}
+    crossing("before the act")
     try:
-        answer = await asyncio.to_thread(_ask, f"{spec.channel.url}/tickets", body)
+        answer = await asyncio.to_thread(ask, f"{spec.channel.url}/tickets", body)
     except urllib.error.HTTPError as exc:
         failure = Failure(FailureKind.HTTP_ERROR, Side.VENDOR, "open", str(exc))
         return Seen(outcome=ContactOutcome.FAILED, failure=failure)
     except OSError as exc:
         raise Unavailable("the desk did not answer") from exc
+    crossing("after the act")
     sent = TicketSubmitted(spec.values["problem.subject"], spec.values["problem.body"], spec.reference)
     return Seen(sightings=(_now(tools, sent),), handle=Handle(spec.channel.url, answer["number"], False, None))
 
 
 async def collect(handle: Handle, tools: Tools) -> Seen:
-    ticket = await asyncio.to_thread(_ask, f"{handle.url}/tickets/{handle.number}")
+    ticket = await asyncio.to_thread(ask, f"{handle.url}/tickets/{handle.number}")
     whats: list[Payload] = []
     if ticket["answered"] and not handle.answered:
         whats.append(
@@ -67,7 +78,7 @@ async def collect(handle: Handle, tools: Tools) -> Seen:
 
 
 async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled:
-    answer = await asyncio.to_thread(_ask, f"{spec.channel.url}/find?reference={spec.reference}")
+    answer = await asyncio.to_thread(ask, f"{spec.channel.url}/tickets/find?reference={spec.reference}")
     if not answer["numbers"]:
         return Reconciled(trace=Trace.ABSENT, how="no ticket carries our reference", seen=Seen())
     sent = TicketSubmitted(spec.values["problem.subject"], spec.values["problem.body"], spec.reference)
@@ -76,7 +87,7 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
     return Reconciled(trace=Trace.FOUND, how="a ticket carries our reference", seen=seen)
 
 
-def _ask(url: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+def ask(url: str, body: dict[str, str] | None = None) -> dict[str, Any]:
     data = json.dumps(body).encode() if body is not None else None
     with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=10) as response:
         answer: dict[str, Any] = json.load(response)

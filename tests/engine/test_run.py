@@ -87,7 +87,7 @@ def test_cases_are_opened_followed_and_closed(tmp_path: Path, desk: tuple[str, P
     assert (code, errors) == (0, "")
     ledger = Ledger.in_folder(tmp_path / "home")
     assert outcomes(ledger) == [CaseOutcome.RESOLVED] * 3
-    assert len(json.loads(desk[1].read_text())) == 3
+    assert len(json.loads(desk[1].read_text())["tickets"]) == 3
     assert journal.faults(ledger.journal("desk-1")) == []
     assert ledger.audit("desk-1").ended_at_utc is not None
     assert {effect.state for effect in ledger.effects("desk-1")} == {EffectState.DONE}
@@ -117,7 +117,7 @@ def test_killed_at_any_moment_it_goes_on_and_does_nothing_twice(
         assert "has ended" in errors  # an earlier run had come to the end between two kills
     else:
         assert (code, errors) == (0, "")
-    references = [ticket["reference"] for ticket in json.loads(desk[1].read_text())]
+    references = [ticket["reference"] for ticket in json.loads(desk[1].read_text())["tickets"]]
     assert len(references) == len(set(references)) == 6
     assert outcomes(ledger) == [CaseOutcome.RESOLVED] * 6
     assert journal.faults(ledger.journal("desk-1")) == []
@@ -146,7 +146,7 @@ def test_a_refusal_is_recorded_and_nothing_is_sent(tmp_path: Path, desk: tuple[s
     refused = [event.what for event in ledger.events("desk-1") if isinstance(event.what, ActRefused)]
     assert [what.rule for what in refused] == ["tickets"]
     assert sorted(outcomes(ledger)) == [CaseOutcome.OURS, CaseOutcome.RESOLVED, CaseOutcome.RESOLVED]
-    assert len(json.loads(desk[1].read_text())) == 2
+    assert len(json.loads(desk[1].read_text())["tickets"]) == 2
     ledger.close()
 
 
@@ -174,6 +174,6 @@ def test_a_full_disk_is_said_and_what_was_recorded_stays(tmp_path: Path, desk: t
     ledger = Ledger.in_folder(home)
     assert journal.faults(ledger.journal("desk-1")) == []
     assert ledger.audit("desk-1").head_seq > kept
-    references = [ticket["reference"] for ticket in json.loads(desk[1].read_text())]
+    references = [ticket["reference"] for ticket in json.loads(desk[1].read_text())["tickets"]]
     assert len(references) == len(set(references)) == 20
     ledger.close()

@@ -143,10 +143,10 @@ def test_usage_counts_the_dearest_until_the_true_price_is_known(ledger: Ledger) 
 def test_a_tick_is_done_once(ledger: Ledger) -> None:
     row = ledger.case("acme-1", CASE.case)
     with ledger.writing("acme-1") as writing:
-        writing.save_case(replace(row, step=1, ticks_done=1), tick=0)
+        writing.save_case(replace(row, step=1, ticks_done=1), was=row)
     with pytest.raises(Overtaken), ledger.writing("acme-1") as writing:
         writing.append([message("twice")])
-        writing.save_case(replace(row, step=1, ticks_done=1), tick=0)
+        writing.save_case(replace(row, step=1, ticks_done=1), was=row)
     assert ledger.case("acme-1", CASE.case).ticks_done == 1
     assert ledger.events("acme-1") == []
 
@@ -242,7 +242,7 @@ def test_a_case_is_woken_until_its_tick_begins(ledger: Ledger) -> None:
     assert not ledger.wake("acme-1", CASE.case)  # it has not begun
     row = ledger.case("acme-1", CASE.case)
     with ledger.writing("acme-1") as writing:
-        writing.save_case(replace(row, ticks_done=1), tick=0)
+        writing.save_case(replace(row, ticks_done=1), was=row)
     assert ledger.wake("acme-1", CASE.case)
     assert [(due.case, due.tick) for due in ledger.woken()] == [(CASE.case, 1)]
     ledger.take_wake("acme-1", CASE.case)
