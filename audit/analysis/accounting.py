@@ -8,7 +8,8 @@ from audit.analysis.facts import Case
 from audit.analysis.measures.spec import Per, evidence_number
 from audit.analysis.model import Accounting
 from audit.plan.model import Plan
-from probes.events import Action, CarrierCharged, CaseOutcome
+from probes.errors import Side
+from probes.events import Action, CarrierCharged, CaseOutcome, ContactOutcome
 
 
 def planned_cases(plan: Plan) -> dict[str, int]:
@@ -24,10 +25,18 @@ def planned_cases(plan: Plan) -> dict[str, int]:
 
 def account(vendor: str, cases: Sequence[Case], planned: int) -> Accounting:
     """Count a vendor's cases and contacts."""
-    contacts = [contact for case in cases for contact in case.contacts.values()]
-    calls = [c for c in contacts if c.action is Action.CALL and c.was_run and not c.is_ours]
+    contacts = ours = not_run = retries = 0
+    charges = []
+    for case in cases:
+        contacts += len(case.contacts)
+        for c in case.contacts.values():
+            ours += c.side is Side.OURS
+            not_run += c.outcome is ContactOutcome.NOT_RUN
+            retries += c.attempt > 1
+            if c.charged is not None:
+                charges.append(c.charged.what)
+    calls = [c for case in cases for c in case.calls]
     lengths = [c.length_s() for c in calls]
-    charges = [c.charged.what for c in contacts if c.charged is not None]
     costs = [charge for charge in charges if isinstance(charge, CarrierCharged)]
     currencies = {cost.currency for cost in costs}
     return Accounting(
@@ -39,11 +48,11 @@ def account(vendor: str, cases: Sequence[Case], planned: int) -> Accounting:
             case.outcome not in (CaseOutcome.RESOLVED, CaseOutcome.OURS) and case.resolved() is None for case in cases
         ),
         cases_ours=sum(case.outcome is CaseOutcome.OURS for case in cases),
-        contacts=len(contacts),
-        contacts_ours=sum(c.is_ours for c in contacts),
-        contacts_not_run=sum(not c.was_run for c in contacts),
+        contacts=contacts,
+        contacts_ours=ours,
+        contacts_not_run=not_run,
         refused=sum(len(case.refused) for case in cases),
-        retries=sum(c.attempt > 1 for c in contacts),
+        retries=retries,
         calls=len(calls),
         call_minutes=sum(s for s in lengths if s is not None) / 60,
         cost_minor=sum(cost.cost_minor for cost in costs) if len(currencies) == 1 else None,

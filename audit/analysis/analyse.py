@@ -122,6 +122,9 @@ def _no_cycle_search() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if gc.get_freeze_count() == 0:  # into the oldest generation at once: no search through all that is new
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -14,7 +14,7 @@ from audit.analysis.summary import bounds
 
 Floats = NDArray[np.float64]
 
-BOOTSTRAPS = 500
+BOOTSTRAPS = 400
 WEIGHTINGS = 10_000
 
 

@@ -178,7 +178,7 @@ def signed_rank_test(differences: Sequence[float] | NDArray[np.float64], confide
         differences: one per pair, shape (n,), finite. Zeros are left out (Wilcoxon's own rule); ties share ranks.
 
     Returns:
-        The exact two-sided p, ties included, for up to 60 pairs (normal approximation with tie and continuity
+        The exact two-sided p, ties included, for up to 50 pairs (normal approximation with tie and continuity
         correction beyond); None with fewer than 6 differences other than 0. The shift is the median of the Walsh
         averages of all differences; its interval counts from both ends by the exact distribution without ties.
 
@@ -211,7 +211,7 @@ def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _signed_rank_p(ranks: NDArray[np.float64], w_plus: float) -> float:
     n, total = ranks.size, float(ranks.sum())
     smaller = min(w_plus, total - w_plus)
-    if n > 60:
+    if n > 50:
         spread = math.sqrt(float((ranks**2).sum()) / 4)
         return min(1.0, 2 * float(special.ndtr((smaller - total / 2 + 0.5) / spread)))
     chances = _sum_chances(tuple(round(2 * rank) for rank in ranks))
@@ -232,7 +232,7 @@ def _sum_chances(doubled_ranks: tuple[int, ...]) -> NDArray[np.float64]:
 
 def _signed_rank_cut(n: int, confidence: float) -> int | None:
     """Return how many Walsh averages lie outside the interval at each end, or None where n is too small."""
-    if n > 60:
+    if n > 50:
         mean, spread = n * (n + 1) / 4, math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
         return max(0, math.floor(mean + float(special.ndtri((1 - confidence) / 2)) * spread))
     below = np.cumsum(_sum_chances(tuple(2 * rank for rank in range(1, n + 1)))[::2])

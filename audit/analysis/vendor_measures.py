@@ -24,7 +24,7 @@ _TERMS: dict[str, frozenset[PromisedWhat]] = {
     "time between updates": frozenset({PromisedWhat.UPDATE}),
     "time to a person on the telephone": frozenset({PromisedWhat.CALL_ANSWERED, PromisedWhat.HUMAN_ON_CALL}),
 }
-_BOOTSTRAPS = 2000
+_BOOTSTRAPS = 1000
 
 Floats = NDArray[np.float64]
 
