@@ -90,7 +90,10 @@ class AuditEnded:
 
 @dataclass(frozen=True, slots=True)
 class CaseOpened:
-    """One problem of one persona with one vendor. `reference` is ours and is carried in what we send."""
+    """One problem of one persona with one vendor. `reference` is ours and is carried in what we send.
+
+    `begins_at_utc` is when the sampling plan, drawn by `seed`, lets it begin; both null: it begins with the audit.
+    """
 
     KIND: ClassVar[str] = "case_opened"
     vendor: str
@@ -98,6 +101,8 @@ class CaseOpened:
     scenario: str
     sample: int
     reference: str
+    begins_at_utc: datetime | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ APPLICATION = "holdproof"
 FLOW_VERSION = "flow-1"
 QUEUE = "ticks"
 WHAT = "the store of what waits"
-_LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
+_LIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 _KEPT = timedelta(minutes=10)  # finished ticks say nothing that the ledger does not
 _AT_ONCE = 500
 
@@ -93,20 +93,25 @@ class Flow:
     def start_lost(self, ticks: Sequence[tuple[str, str, int]]) -> int:
         """Start those ticks (audit, case, number) which are due and neither wait nor run; return how many.
 
-        A tick whose row is spent (it failed, or ended while everything was stopped) gets a further row.
+        A running tick keeps its number while it goes on from one contact to the next, so its own row tells. A tick
+        whose row is spent (it failed, or ended while everything was stopped) gets a further row.
         """
         with reported(self._url, WHAT):
-            return sum(self._start_if_lost(tick) for tick in ticks)
+            named = {_id(*tick): tick for tick in ticks}
+            known = {row.workflow_id: row.status for row in _rows(workflow_ids=list(named))} if named else {}
+            started = 0
+            for name, tick in named.items():
+                if name not in known:
+                    self.start(*tick, 0.0)
+                elif known[name] in _LIVE or not self._start_again(name, tick):
+                    continue
+                started += 1
+            return started
 
-    def _start_if_lost(self, tick: tuple[str, str, int]) -> bool:
-        audit, case, _ = tick
-        if _rows(workflow_id_prefix=f"{audit}:{case}:", status=_LIVE, limit=1):
-            return False  # under this number or an earlier one: a running tick may have gone on to the next ones
-        name = _id(*tick)
-        if not _rows(workflow_ids=[name]):
-            self.start(*tick, 0.0)
-            return True
+    def _start_again(self, name: str, tick: tuple[str, str, int]) -> bool:
         again = _rows(workflow_id_prefix=f"{name}:r")
+        if any(row.status in _LIVE for row in again):
+            return False
         with SetWorkflowID(f"{name}:r{len(again) + 1}"):
             DBOS.enqueue_workflow(QUEUE, _tick, *tick)
         return True

@@ -18,10 +18,11 @@ from audit.ledger.store import Ledger, NewCase
 from audit.model import AuditRow
 from audit.plan.cases import planned_cases, reference
 from audit.plan.reader import PlanFile
+from audit.plan.sampling import default_seed, sampling_plan
 from audit.settings import Settings
 from probes.clock import Clock
 from probes.errors import AuditError, Unavailable, UserError
-from probes.events import AuditStarted, CaseOpened
+from probes.events import AuditStarted, CaseOpened, Payload
 
 PROGRESS_S, FOLLOW_S = 0.25, 2.0
 
@@ -82,27 +83,30 @@ def begin(plan_file: PlanFile, ledger: Ledger, *, version: str, again: bool = Fa
         head_seq=0,
         head_sha256="",
     )
-    cases = [
-        NewCase(
-            case=case.case_id,
-            vendor=case.vendor,
-            persona=case.persona,
-            scenario=case.scenario,
-            sample=case.sample,
-            reference=reference(row.audit, case.case_id),
+    moments = sampling_plan(plan, row.started_at_utc, default_seed(plan_file.sha256))
+    cases: list[NewCase] = []
+    started = AuditStarted(plan_file.sha256, plan.name, version, clock.factor, len(moments))
+    first: list[tuple[str | None, Payload]] = [(None, started)]
+    for case in planned_cases(plan):
+        moment, our_reference = moments[case.case_id], reference(row.audit, case.case_id)
+        cases.append(
+            NewCase(
+                case=case.case_id,
+                vendor=case.vendor,
+                persona=case.persona,
+                scenario=case.scenario,
+                sample=case.sample,
+                reference=our_reference,
+                begins_at_utc=moment.begins_at_utc,
+            )
         )
-        for case in planned_cases(plan)
-    ]
-    started = AuditStarted(plan_file.sha256, plan.name, version, clock.factor, len(cases))
-    ledger.begin_audit(
-        row,
-        cases,
-        [(None, started)]
-        + [
-            (case.case, CaseOpened(case.vendor, case.persona, case.scenario, case.sample, case.reference))
-            for case in cases
-        ],
-    )
+        begins_at_utc = moment.begins_at_utc if moment.seed is not None else None
+        opened = CaseOpened(
+            case.vendor, case.persona, case.scenario, case.sample, our_reference, begins_at_utc, moment.seed
+        )
+        first.append((case.case_id, opened))
+    if not ledger.begin_audit(row, cases, first):  # somebody else began one at this very moment
+        return begin(plan_file, ledger, version=version, again=again)
     return ledger.audit(row.audit), True
 
 

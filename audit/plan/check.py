@@ -16,6 +16,7 @@ from audit.plan.faults import Fault, PlanFaults, dotted
 from audit.plan.looks import looks_at_most
 from audit.plan.model import Plan, Step, Vendor
 from audit.plan.reader import PlanFile
+from audit.plan.sampling import Moment, by_moment, default_seed, sampling_plan
 from audit.plan.source import Keys, read_nodes
 from audit.safety import judge_number
 from probes import registry
@@ -27,6 +28,7 @@ from probes.telephony.prices import minor
 
 FORMAT, VERSION = "holdproof.preview", 1
 Load = Callable[[str], Probe]
+_MOST_MOMENTS = 40
 
 _DOES = {
     Action.OPEN: "open a ticket",
@@ -83,6 +85,7 @@ class Preview:
     """What carrying out a plan would mean, as of a moment.
 
     `lasts_until_utc` is when the audit ends at the latest; `longest_wait_s` what the waits of one case take at most.
+    `begins` holds the cases that are spread over time, as they would be drawn if the plan began at `at_utc`.
     """
 
     plan: str
@@ -95,6 +98,7 @@ class Preview:
     longest_wait_s: float
     cases: int
     groups: tuple[Group, ...]
+    begins: tuple[Moment, ...]
     acts: tuple[PlannedAct, ...]
     most: Spending
     kept: tuple[str, ...]
@@ -106,6 +110,8 @@ class Preview:
         document = dataclasses.asdict(self)
         for key in ("at_utc", "lasts_until_utc"):
             document[key] = document[key].isoformat()
+        for moment in document["begins"]:
+            moment["begins_at_utc"] = moment["begins_at_utc"].isoformat()
         return {"format": FORMAT, "version": VERSION, **document}
 
     def to_text(self) -> str:
@@ -123,7 +129,7 @@ def ready(plan_file: PlanFile, now_utc: datetime | None = None, load: Load = reg
     at_utc = (
         _audit_clock(plan, now_utc).now_utc() if now_utc is None else _audit_clock(plan, now_utc).audit_utc(now_utc)
     )
-    found = [*_authorised(plan, at_utc), *_numbers(plan, load)]
+    found = [*_authorised(plan, at_utc), *_numbers(plan, load), *_drawn(plan, at_utc)]
     if found:
         root, _ = read_nodes(plan_file.text, plan_file.path)
         located = [(root.locate(keys), message, fix) for keys, message, fix in found]
@@ -156,6 +162,7 @@ def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load) 
         longest_wait_s=_longest_wait_s(plan),
         cases=len(cases),
         groups=groups,
+        begins=tuple(by_moment(sampling_plan(plan, at_utc, default_seed(plan_file.sha256)))),
         acts=acts,
         most=most,
         kept=tuple(_kept(acts)),
@@ -176,6 +183,13 @@ def _authorised(plan: Plan, at_utc: datetime) -> Iterator[tuple[Keys, str, str]]
             message = f"the authorisation ended on {plan.authorisation.until} (it is {today} in {vendor.time_zone})"
             yield ("authorisation", "until"), message, "have it renewed, then change authorisation.until"
             return
+
+
+def _drawn(plan: Plan, at_utc: datetime) -> Iterator[tuple[Keys, str, str]]:
+    try:
+        sampling_plan(plan, at_utc, 0)
+    except ValueError as exc:
+        yield ("samples",), str(exc), "spread the cases over a longer time, or correct the vendor's hours"
 
 
 def _numbers(plan: Plan, load: Load) -> Iterator[tuple[Keys, str, str]]:
@@ -350,6 +364,14 @@ def _lines(seen: Preview) -> Iterator[str]:
     yield "cases"
     for group in seen.groups:
         yield f"  {group.cases:>5} × {group.vendor} · {group.persona} · {group.scenario}"
+    if seen.begins:
+        yield ""
+        seeds = ", ".join(str(seed) for seed in dict.fromkeys(moment.seed for moment in seen.begins))
+        yield f"begins, drawn at random by seed {seeds}, if the audit began now"
+        for moment in seen.begins[:_MOST_MOMENTS]:
+            yield f"  {moment.begins_at_utc:%a %Y-%m-%d %H:%M} UTC  {moment.case_id}"
+        if len(seen.begins) > _MOST_MOMENTS:
+            yield f"  and {len(seen.begins) - _MOST_MOMENTS} more: check --json lists all"
     yield ""
     yield "contacts at most"
     for act in seen.acts:

@@ -10,7 +10,7 @@ from audit.plan.cases import PERSONA_FIELDS, Verb, verb_of
 from audit.plan.draft import Draft, Found
 from audit.plan.faults import choices
 from audit.plan.model import Basis, Condition, Limits, Persona, Sample, Scenario, Step, Thresholds, Vendor
-from audit.plan.source import Keys, Node
+from audit.plan.source import Keys
 from probes.events import Action
 
 _MOST_CASES = 100_000
@@ -29,7 +29,7 @@ def find_faults(draft: Draft) -> Iterator[Found]:
         yield from _sample(draft, sample, ("samples", index))
     for index, scenario in draft.scenarios.items():
         yield from _steps(draft, scenario, ("scenarios", index, "steps"))
-    yield from _not_yet(draft)
+    yield from _spread(draft)
     yield from _number_of_cases(draft)
     yield from _thresholds(draft)
     yield from _clock(draft)
@@ -84,14 +84,19 @@ def _sample(draft: Draft, sample: Sample, place: Keys) -> Iterator[Found]:
                 yield (*place, key, number), f'"{name}" stands twice in this sample', "for more cases raise n"
 
 
-def _not_yet(draft: Draft) -> Iterator[Found]:
-    """Yield what plans may say one day and nothing follows from today."""
-    samples = draft.root.at("samples")
-    for index in samples.items or {} if samples is not None else {}:
-        for key in ("spread_over", "seed"):
-            if _is_given(draft.root.at("samples", index, key)):
-                fix = f"remove {key}: all cases begin when the audit begins"
-                yield ("samples", index, key), f"{key} is not carried out yet", fix
+def _spread(draft: Draft) -> Iterator[Found]:
+    limits = draft.parts.get("limits") or Limits()
+    for index, sample in draft.samples.items():
+        place: Keys = ("samples", index)
+        if sample.spread_over is None:
+            if sample.seed is not None:
+                fix = "write spread_over, as spread_over: 2 weeks, or remove seed"
+                yield (*place, "seed"), "seed draws nothing without spread_over", fix
+        elif sample.spread_over.s <= 0:
+            yield (*place, "spread_over"), "cases cannot be spread over no time", "write a length, as 2 weeks"
+        elif sample.spread_over >= limits.audit_at_most:
+            message = f"cases begin over {sample.spread_over}, and the audit lasts {limits.audit_at_most} at most"
+            yield (*place, "spread_over"), message, "raise limits.audit_at_most, so that the last case can be followed"
 
 
 def _thresholds(draft: Draft) -> Iterator[Found]:
@@ -109,10 +114,6 @@ def _thresholds(draft: Draft) -> Iterator[Found]:
         if thresholds.profile not in profile_names():
             fix = choices(profile_names(), thresholds.profile)
             yield ("thresholds", "profile"), f'unknown profile "{thresholds.profile}"', fix
-
-
-def _is_given(node: Node | None) -> bool:
-    return node is not None and (node.text is not None or node.items is not None)
 
 
 def _number_of_cases(draft: Draft) -> Iterator[Found]:
