@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from bench.calls.sounds import RATE_HZ, Sound
+from bench.calls.sounds import RATE_HZ, Sound, runs
 
 Odds = NDArray[np.float32]
 NAMES = ("holdproof", "silero", "ten-vad", "webrtcvad")
@@ -111,23 +111,33 @@ def _per_frame(said: Odds, size: int, length: int) -> Odds:
 
 def _with_help(sound: Sound, speech: Odds) -> dict[str, Any]:
     from probes.audio import listen
-    from probes.audio.frames import FrameReader
+    from probes.audio.frames import FrameReader, Kept
     from probes.audio.net import CLASSES, MUSIC, SILENCE, SPEECH, TONE
 
     reader = FrameReader()
-    kept = [*reader.push(sound), *reader.finish()]
+    blocks = [*reader.push(sound), *reader.finish()]
     count = -(-len(sound) // 160)
-    level = np.concatenate([k.level_dbfs for k in kept])[:count]
-    pure = np.concatenate([np.asarray(k.peak_shares, np.float32) for k in kept])[:count].sum(axis=1)
+    level = np.concatenate([b.level_dbfs for b in blocks])[:count]
+    pure = np.concatenate([b.peak_shares for b in blocks])[:count].sum(axis=1)
     audible = level[level > -78]
     floor = np.percentile(audible, 3) if len(audible) else -78.0
     threshold = np.clip(floor + 9, -62, -42)
     silent = 1 / (1 + np.exp(np.clip((level - threshold) / 1.5, -30, 30)))
-    tone = 1 / (1 + np.exp(np.clip((0.8 - pure) * 25, -30, 30)))
+    tone = steady(level, pure, float(threshold))
     shares = np.full((count, CLASSES), 1e-4)
     shares[:, SILENCE] += silent
     shares[:, TONE] += (1 - silent) * tone
     shares[:, SPEECH] += (1 - silent) * (1 - tone) * speech[:count]
     shares[:, MUSIC] += (1 - silent) * (1 - tone) * (1 - speech[:count])
     odds = np.log(shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
-    return listen.assemble(odds, [k.slim() for k in kept], len(sound) / RATE_HZ, None).to_json()
+    return listen.assemble(odds, [Kept.of(b) for b in blocks], len(sound) / RATE_HZ, None).to_json()
+
+
+def steady(level_dbfs: Odds, pure: Odds, threshold_dbfs: float) -> Odds:
+    """Return 0.98 for frames of a tone: a sound from silence to silence, of one or two pure notes, at one level."""
+    out = np.zeros(len(level_dbfs), np.float32)
+    for start, end in runs(level_dbfs > threshold_dbfs):
+        inner = slice(start + 1, end - 1)
+        if end - start >= 4 and np.mean(pure[inner] > 0.75) > 0.9 and np.std(level_dbfs[inner]) < 2:
+            out[start:end] = 0.98
+    return out
