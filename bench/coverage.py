@@ -22,6 +22,7 @@ import numpy as np
 
 from audit.analysis.agreement import alpha_interval
 from audit.analysis.model import Observed
+from audit.analysis.ranking import standings
 from audit.analysis.statistics import (
     holm,
     limit_p_value,
@@ -34,6 +35,7 @@ from audit.analysis.statistics import (
 )
 from audit.analysis.summary import median_with_bounds
 from audit.analysis.survival import kaplan_meier, log_rank, median_of, restricted_mean
+from audit.analysis.vendor_measures import spread_interval
 
 Rng = np.random.Generator
 
@@ -207,6 +209,29 @@ def _mean_cost(n: int) -> Callable[[Rng], bool]:
     return once
 
 
+def _spread(n: int) -> Callable[[Rng], bool]:
+    quartiles = (math.exp(-0.6744897502), math.exp(0.6744897502))
+    truth = (quartiles[1] - quartiles[0]) / (quartiles[1] + quartiles[0])
+
+    def once(rng: Rng) -> bool:
+        interval = spread_interval(rng.lognormal(0, 1, n), rng)
+        return interval.low <= truth <= interval.high
+
+    return once
+
+
+def _wrong_rank(n: int) -> Callable[[Rng], bool | None]:
+    """Five vendors hard to tell apart (60 to 75 points, cases spread by 15): a rank that is printed and wrong."""
+
+    def once(rng: Rng) -> bool | None:
+        data = [rng.normal(mean, 15, n) for mean in np.linspace(60, 75, 5)]
+        samples = np.array([np.median(d[rng.integers(0, n, (200, n))], axis=1) for d in data])
+        places = standings([float(np.median(d)) for d in data], samples)
+        return any(place.rank is not None and place.rank != 5 - vendor for vendor, place in enumerate(places))
+
+    return once
+
+
 ROWS: tuple[Row, ...] = (
     Row("share, Wilson", "n = 12, share .3–.95", AIMS, _wilson(12, 0.3, 0.95)),
     Row("share, Wilson", "n = 30, share .3–.95", AIMS, _wilson(30, 0.3, 0.95)),
@@ -232,6 +257,10 @@ ROWS: tuple[Row, ...] = (
     Row("alpha, bootstrap", "50 contacts, two reviewers", AIMS, _alpha(50)),
     Row("mean cost, bootstrap-t", "n = 30, skewed (lognormal, 0.8)", AIMS, _mean_cost(30)),
     Row("mean cost, bootstrap-t", "n = 100, skewed", AIMS, _mean_cost(100)),
+    Row("spread of waits, bootstrap", "n = 12, lognormal", AIMS, _spread(12)),
+    Row("spread of waits, bootstrap", "n = 30, lognormal", AIMS, _spread(30)),
+    Row("any wrong rank printed", "5 close vendors, 6 cases each", ALARM, _wrong_rank(6)),
+    Row("any wrong rank printed", "5 close vendors, 30 cases each", ALARM, _wrong_rank(30)),
     Row("false alarms: sign test", "n = 12 pairs", ALARM, _false_alarm(lambda d: sign_test(d).p_value, 12)),
     Row("false alarms: signed rank", "n = 12 pairs", ALARM, _false_alarm(lambda d: signed_rank_test(d).p_value, 12)),
     Row("false alarms: log-rank", "30 against 30, a third censored", ALARM, _log_rank(30)),

@@ -77,7 +77,8 @@ def standings(totals: Sequence[float], samples: Floats) -> list[Standing]:
         samples: shape (vendors, bootstrap samples): the totals in each sample.
 
     Returns:
-        The rank (None where the vendor's 95 % interval covers a neighbour's total), and the 95 % range of ranks.
+        The rank (None where the vendor's 95 % interval covers a neighbour's total, or its 95 % range holds another
+        rank), and that range of ranks.
     """
     n = len(totals)
     ranks = 1 + (samples[None, :, :] > samples[:, None, :]).sum(axis=1) if n <= 12 else _ranks(samples)
@@ -89,7 +90,7 @@ def standings(totals: Sequence[float], samples: Floats) -> list[Standing]:
         covered = any(lows[vendor] <= totals[other] <= highs[vendor] for other in beside)
         low, high = np.quantile(ranks[vendor], (0.025, 0.975), method="inverted_cdf")
         found[vendor] = Standing(
-            None if covered or n < 2 else position + 1,
+            None if covered or n < 2 or low < high else position + 1,
             (int(low), int(high)),
             float(lows[vendor]),
             float(highs[vendor]),

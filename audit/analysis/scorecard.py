@@ -83,7 +83,7 @@ def scorecards(
         several = len(compared) > 1
         why = cards[place].why_not
         if several and standing.rank is None:
-            why = "the interval of the total covers a neighbour's"
+            why = "the interval of the total covers a neighbour's, or the range of ranks holds more than one"
         cards[place] = replace(
             cards[place],
             total=float(totals[position]),

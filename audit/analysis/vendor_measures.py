@@ -13,7 +13,7 @@ from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import Per
 from audit.analysis.model import AgreementResult, Measure, MeasureKind, PairTest
 from audit.analysis.personas import established_difference
-from audit.analysis.statistics import SMALLEST_N
+from audit.analysis.statistics import Interval
 from audit.analysis.summary import bounds
 from audit.plan.model import PromisedWhat, PromiseKind, Vendor
 from probes.events import Judged
@@ -25,6 +25,7 @@ _TERMS: dict[str, frozenset[PromisedWhat]] = {
     "time to a person on the telephone": frozenset({PromisedWhat.CALL_ANSWERED, PromisedWhat.HUMAN_ON_CALL}),
 }
 _BOOTSTRAPS = 1000
+_SMALLEST_SPREAD = 12  # below it the interval covers less than 90 %
 
 Floats = NDArray[np.float64]
 
@@ -129,19 +130,29 @@ def _spread(vendor: str, measures: Sequence[Measure], rng: np.random.Generator) 
     n, cut_off = len(observed), (source.n_censored if source else 0)
     values: tuple[float | None, float | None, float | None] = (None, None, None)
     why: str | None = None
-    if n < SMALLEST_N:
-        why = f"{SMALLEST_N} answered tickets are needed, and there are {n}"
+    if n < _SMALLEST_SPREAD:
+        why = f"{_SMALLEST_SPREAD} answered tickets are needed, and there are {n}"
     elif cut_off * 4 > n + cut_off:
         why = "more than a quarter of the tickets had no answer, so that the upper quartile is not known"
     else:
-        middle = bounds(observed)[1]
-        drawn = rng.choice(middle, size=(_BOOTSTRAPS, n))
-        low, high = np.quantile(_dispersion(drawn), (0.025, 0.975))
-        values = (float(_dispersion(middle[None, :])[0]), float(low), float(high))
+        spread = spread_interval(bounds(observed)[1], rng)
+        values = (spread.estimate, spread.low, spread.high)
     return _measure(
         "response_spread", "spread of the time to a person's answer", vendor, 13, n, values,
         "quartile coefficient of dispersion, percentile bootstrap", why,
     )  # fmt: skip
+
+
+def spread_interval(values: Floats, rng: np.random.Generator) -> Interval:
+    """Return the quartile coefficient of dispersion with its percentile bootstrap interval.
+
+    Args:
+        values: shape (n,), >= 0; below 12 the interval covers less than 90 %.
+        rng: of the resampling.
+    """
+    drawn = rng.choice(values, size=(_BOOTSTRAPS, values.size))
+    low, high = np.quantile(_dispersion(drawn), (0.025, 0.975))
+    return Interval(float(_dispersion(values[None, :])[0]), float(low), float(high))
 
 
 def _dispersion(
