@@ -25,6 +25,8 @@ _PERSON_AFTER_S = 2.4  # speech this long can be compared with earlier messages
 _SURE_AFTER_S = 9.0  # speech this long that began right on the music is no message
 _PAUSE_S = 0.15  # a person who takes the call is not on the line in the very moment in which the music ends
 _RESUMED_WITHIN_S = 1.5
+_FLICKER_S = 2.0  # music that stops for less than this goes on
+_LONGEST_MESSAGE_S = 16.0  # music that comes back later than this is another hold
 _SPEECH_KEPT_S = 900.0  # how much earlier speech is kept for that
 _LONGEST_GAP_S = 60.0
 
@@ -113,7 +115,8 @@ class LiveListener:
         self._taken_s = 0.0
         self._holding_since: float | None = None
         self._last_hold: float | None = None
-        self._music_ended_s = self._speech_ended_s = -1e9
+        self._music_began_s = 0.0
+        self._music_ended_s = self._speech_ended_s = self._hold_ended_s = -1e9
         self._person_waits: float | None = None  # start of speech that may be a person's, or a message on hold
         self._judged = True  # whether it is known who speaks now
         self._said: deque[tuple[Floats, bool]] = deque()
@@ -177,21 +180,23 @@ class LiveListener:
             self._judged = False
             self._emit(LiveKind.SPEECH, end_s, kind=Kind.SPEECH)
         if kind is Kind.MUSIC:
+            if end_s - self._music_ended_s > _FLICKER_S:
+                self._music_began_s = end_s
             self._person_waits = None
             if self._taken_back_by_music(end_s):
                 self._holding_since = self._last_hold
                 self._emit(LiveKind.HOLD_RESUMED, end_s, kind=kind)
 
     def _taken_back_by_music(self, at_s: float) -> bool:
-        soon = at_s - self._speech_ended_s < _RESUMED_WITHIN_S
+        soon = at_s - self._speech_ended_s < _RESUMED_WITHIN_S and at_s - self._hold_ended_s < _LONGEST_MESSAGE_S
         return soon and self._last_hold is not None and self._holding_since is None
 
     def _going_on(self) -> None:
         now_s, start_s = self._changes.frame * FRAME_S, self._now.start * FRAME_S
         kind = _KINDS[self._now.state]
         if kind is Kind.MUSIC and self._holding_since is None and now_s - start_s >= _HOLD_AFTER_S:
-            self._holding_since = start_s
-            self._emit(LiveKind.HOLD_STARTED, start_s, kind=kind)
+            self._holding_since = self._music_began_s
+            self._emit(LiveKind.HOLD_STARTED, self._music_began_s, kind=kind)
         if kind is Kind.SPEECH and not self._judged and now_s - start_s >= _PERSON_AFTER_S:
             self._judge(start_s, now_s)
         if self._person_waits is not None:
@@ -233,6 +238,7 @@ class LiveListener:
         self._emit(LiveKind.HOLD_ENDED, self._music_ended_s)
         self._emit(LiveKind.PERSON, start_s, kind=Kind.SPEECH, label=Label.AGENT)
         self._last_hold, self._holding_since = self._holding_since, None
+        self._hold_ended_s = self._music_ended_s
 
     def _emit(
         self,
