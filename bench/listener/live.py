@@ -68,9 +68,8 @@ def main() -> None:
     for name, values in away.items():
         if values:
             within = float(np.mean(np.array(values) <= 1))
-            print(
-                f"{name}: {len(values)}, within 1 s {within:.3f}, median {np.median(values):.3f} s, worst {max(values):.2f} s"
-            )
+            worst = f"median {np.median(values):.3f} s, worst {max(values):.2f} s"
+            print(f"{name}: {len(values)}, within 1 s {within:.3f}, {worst}")
 
 
 if __name__ == "__main__":
