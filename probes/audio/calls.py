@@ -78,6 +78,12 @@ def settle(parts: list[Piece]) -> list[Piece]:
         beside = {before.kind, after.kind}
         if p.kind == "speech" and beside == {"music"} and p.length_s < _SHORTEST_WORDS_S:
             p.kind, p.over_music = "music", False  # a sung word, a solo
+        elif (
+            p.kind == "speech"
+            and (before.kind, after.kind) == ("silence", "music")
+            and p.length_s < 1.2 < after.length_s
+        ):
+            p.kind, p.over_music = "music", False  # the first note
         elif p.kind == "music" and beside == {"silence"} and p.length_s < _SHORTEST_MUSIC_S:
             p.kind = "silence"  # a rustle
         elif (
@@ -194,7 +200,7 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
         else:
             groups.append([i])
     out = []
-    for g in groups:
+    for g in (_from_music_to_music(parts, group) for group in groups):
         first, last = g[0], g[-1]
         music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
         if music_s < _SHORTEST_MUSIC_S or (music_s < 4 and len(g) == 1 and parts[first].odds < 0.8):
@@ -211,6 +217,15 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
         confidence = float(np.clip(np.mean([parts[i].odds for i in g]), 0, 1)) * min(1.0, 0.6 + music_s / 25)
         out.append(HoldSpan(parts[first].start_s, parts[last].end_s, mode, first, last, confidence))
     return out
+
+
+def _from_music_to_music(parts: list[Piece], group: list[int]) -> list[int]:
+    """Leave out speech at either end that does not touch the music: there, noise was taken for music under it."""
+    while len(group) > 1 and parts[group[0]].kind == "speech" and parts[group[0] + 1].kind != "music":
+        group = group[1:]
+    while len(group) > 1 and parts[group[-1]].kind == "speech" and parts[group[-1] - 1].kind != "music":
+        group = group[:-1]
+    return group
 
 
 def _weak(parts: list[Piece], group: list[int]) -> bool:
