@@ -22,6 +22,8 @@ lint: install-test
 bench:
 	@bash .ci/install bench
 	$(PY) -m bench.listen_bench
+	$(PY) -m bench.analysis_bench
+	$(PY) -m bench.coverage
 
 install-run:
 	@bash .ci/install run

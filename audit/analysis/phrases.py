@@ -107,6 +107,8 @@ def with_unit(value: float, unit: str) -> str:
         return percent(value)
     if unit in ("", "times"):
         return number(value)
+    if unit == "LU":  # nobody hears a hundredth
+        return f"{number(round(value, 1))} {unit}"
     return f"{number(value)} {unit}"
 
 
