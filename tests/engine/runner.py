@@ -12,7 +12,7 @@ from audit.settings import load_settings
 from probes.errors import AuditError
 from probes.registry import PROBES
 
-PROBES["web_ticket"] = "tests.engine.desk_probe"
+PROBES["web_ticket"], PROBES["phone_call"] = "tests.engine.desk_probe", "tests.engine.line_probe"
 
 
 def main() -> int:
