@@ -21,7 +21,8 @@ lint: install-test
 
 bench:
 	@bash .ci/install bench
-	$(PY) -m bench.listen_bench
+	$(PY) -m bench.calls fetch --cache .cache/bench
+	$(PY) -m bench.listen_bench --cache .cache/bench --seeds 1 2 3 4 5 --out .cache/bench/out
 	$(PY) -m bench.analysis_bench
 	$(PY) -m bench.coverage
 
