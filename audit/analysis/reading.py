@@ -1,36 +1,77 @@
-"""What a message of a case is: our own words coming back, a machine's receipt, or a person's answer.
+"""What a message of a case is: our own words coming back, a machine's receipt, or a person's answer, and what it asks.
 
-A first form, by words alone: `read_message` and its result are what other code relies on, the rules may grow behind
-it. Every conclusion carries the words it rests on; what the words do not decide is `UNSURE` and waits for a person.
+By words alone, from the language files: neither a header nor a sender's name decides. Every conclusion carries the
+words it rests on; what the words do not decide is `UNSURE` and waits for a person. Which words came from the author is
+`reading_text`'s work, when a promise is due `reading_due`'s.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
+from audit.analysis.reading_due import has_due_words, read_due
+from audit.analysis.reading_languages import Language, folded, is_known, languages_of
+from audit.analysis.reading_text import own_words, sentences, shown, without_ours
+from audit.calendar import BusinessCalendar
+from audit.plan.model import PromisedWhat
 from probes.errors import Side
 from probes.events import MessageSeen
 
+__all__ = [
+    "Cue",
+    "CueKind",
+    "FoundPromise",
+    "MessageKind",
+    "Reading",
+    "own_words",
+    "plain",
+    "promises_in",
+    "read_message",
+]
+
 
 class MessageKind(StrEnum):
-    """What a message is. Only `ANSWER` counts as a person's response."""
+    """What a message is. Only `ANSWER` counts as a person's response.
+
+    `RECEIPT`: a machine says that our words arrived. `MACHINE`: any other machine's words (a bot's, an absence, a
+    survey, an undeliverable mail, suggested articles). `NOTICE`: an entry without words of anybody (a status change).
+    """
 
     OURS = "ours"
     RECEIPT = "receipt"
+    MACHINE = "machine"
     NOTICE = "notice"
     ANSWER = "answer"
     UNSURE = "unsure"
 
 
 class CueKind(StrEnum):
-    """What the vendor's words seem to ask for or admit; a suggestion until a person confirms it."""
+    """What the vendor's words seem to say, ask for or admit; a suggestion until a person confirms it."""
 
     NEW_TICKET = "new_ticket"
     RESTART = "restart"
     APOLOGY = "apology"
+    QUESTION = "question"
+    ASKED_AGAIN = "asked_again"
+    UPDATE = "update"
+    SOLUTION = "solution"
+    REFUSAL = "refusal"
+    REASON = "reason"
+    ALTERNATIVE = "alternative"
+    CLOSED = "closed"
+    CLOSED_WITHOUT_ANSWER = "closed_without_answer"
+    UPSELL = "upsell"
+    PROMISE = "promise"
+    HAND_OFF = "hand_off"
+    SURVEY = "survey"
+    AWAY = "away"
+    BOUNCE = "bounce"
+    HOLD_PERMISSION = "hold_permission"
+    RECORDING_NOTICE = "recording_notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,82 +93,34 @@ class Reading:
     cues: tuple[Cue, ...] = ()
 
 
-_LONGEST = 8000  # longer texts are quoted history; the vendor's own words come first
-_QUOTED_FROM = re.compile(
-    r"^\s*(-{2,}\s*(original message|ursprüngliche nachricht|mensaje original|message d'origine).*"
-    r"|(on|am|le|el)\b.{5,120}\b(wrote|schrieb|a écrit|escribió)\s*.{0,20}:\s*)$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_QUOTED_LINE = re.compile(r"^\s*>.*$", re.MULTILINE)
+@dataclass(frozen=True, slots=True)
+class FoundPromise:
+    """A promise that a machine found and nobody confirmed. `due_words` are those the moment rests on.
 
-_OUR_THING = r"(?:request|ticket|message|e-?mail|enquiry|inquiry|case)"
-_RECEIPT = re.compile(
-    rf"\b(?:we (?:have |'ve )?(?:successfully )?received your|your {_OUR_THING}[^.!?\n]{{0,60}} (?:has been|was) "
-    r"(?:received|created|opened|logged|registered|submitted)"
-    r"|(?:ticket|case|request) (?:number|no\.?|id|#)?[^.!?\n]{0,30} (?:has been|was) "
-    r"(?:created|opened|logged|registered)"
-    rf"|thank(?:s| you) for (?:contacting|getting in touch|reaching out|your {_OUR_THING})"
-    r"|this is an auto(?:mated|matic)|automatic(?:ally)? (?:generated|reply|response)|do not reply to this"
-    r"|(?:an agent|someone|a member of our team|our team) will (?:get back|be in touch|contact you|review|respond)"
-    r"|wir haben ihre [^.!?\n]{0,40}(?:erhalten|empfangen)"
-    r"|ihre? (?:anfrage|ticket|nachricht)[^.!?\n]{0,60}(?:eingegangen|erstellt|angelegt)"
-    r"|vielen dank für ihre (?:anfrage|nachricht|e-?mail)|automatisch (?:erstellt|generiert)"
-    r"|nous avons bien reçu|votre (?:demande|ticket|message)[^.!?\n]{0,60}(?:enregistrée?|créée?|reçue?)"
-    r"|hemos recibido su|su (?:solicitud|consulta|ticket|mensaje)[^.!?\n]{0,60}(?:registrad|cread|recibid)[oa])",
-    re.IGNORECASE,
-)
-_PERSON = re.compile(
-    r"\b(?:I(?:'m|'ve|'ll|'d)?|my (?:name|colleague|apologies)|ich|je|j'ai|he (?:revisado|comprobado|hablado))\s",
-)
-# Each rule: stems of which one must occur (cheap, and most messages have none), then the pattern itself.
-_RECEIPT_STEMS = (
-    "received", "created", "opened", "logged", "registered", "submitted", "thank", "auto", "do not reply", " will ",
-    "erhalten", "empfangen", "eingegangen", "erstellt", "angelegt", "vielen dank", "reçu", "enregistr", "créé",
-    "recibid", "registrad", "cread",
+    `due_at_utc` is None where the words name no moment, or none that could be worked out without a calendar.
+    """
+
+    what: PromisedWhat
+    quote: str
+    due_words: str | None
+    due_at_utc: datetime | None
+    confidence: float
+
+
+_SURE_MACHINE = ("away", "survey", "bounce", "robot")
+_SUBSTANCE = frozenset(
+    {
+        CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.ASKED_AGAIN, CueKind.UPDATE, CueKind.NEW_TICKET,
+        CueKind.RESTART, CueKind.UPSELL, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.HAND_OFF,
+    }
 )  # fmt: skip
-_CUES: tuple[tuple[CueKind, float, tuple[str, ...], re.Pattern[str]], ...] = (
-    (
-        CueKind.RESTART,
-        0.7,
-        ("again", "over", "anew", "scratch", "beginning", "vorne", "erneut", "nuevo", "volver", "recommenc"),
-        re.compile(
-            r"\b(?:(?:start|begin|initiate|go through|repeat)\w*\b[^.!?\n]{0,60}"
-            r"\b(?:again|over|anew|from scratch|from the beginning)"
-            r"|von vorne|erneut (?:starten|beginnen)|volver a empezar|iniciar de nuevo|recommencer)\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        CueKind.NEW_TICKET,
-        0.7,
-        ("ticket", "case", "request", "quiry", "solicitud"),
-        re.compile(
-            r"\b(?:(?:open|create|submit|enter|raise|log|file)\w*\b[^.!?\n]{0,30}\b(?:new|another|separate|second)\b"
-            r"[^.!?\n]{0,20}\b(?:ticket|case|request|enquiry|inquiry)"
-            r"|neues ticket|nouveau ticket|nuev[oa] (?:ticket|solicitud))\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        CueKind.APOLOGY,
-        0.8,
-        ("sorry", "apolog", "entschuldig", "leid", "désolé", "disculp"),
-        re.compile(
-            r"\b(?:sorry|apolog(?:y|ies|ise|ize)|entschuldig\w+|tut uns leid|désolés?|disculp\w+)\b", re.IGNORECASE
-        ),
-    ),
-)
-_ENDS = re.compile(r"[.!?\n]")
-
-
-def own_words(text: str) -> str:
-    """Return what the author wrote anew: without quoted lines and quoted history."""
-    text = text[:_LONGEST]
-    if "\n" not in text and ">" not in text:
-        return text.strip()
-    if quoted := _QUOTED_FROM.search(text):
-        text = text[: quoted.start()]
-    return _QUOTED_LINE.sub("", text).strip() if ">" in text else text.strip()
+_ON_EVERY_KIND = frozenset({CueKind.PROMISE, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE, CueKind.NEW_TICKET})
+_SIMPLE = (
+    CueKind.NEW_TICKET, CueKind.RESTART, CueKind.APOLOGY, CueKind.UPDATE, CueKind.HAND_OFF, CueKind.SOLUTION,
+    CueKind.REFUSAL, CueKind.CLOSED, CueKind.UPSELL, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE,
+    CueKind.HOLD_PERMISSION, CueKind.RECORDING_NOTICE,
+)  # fmt: skip
+_ANSWERING = frozenset({CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.REASON})
 
 
 def plain(text: str) -> str:
@@ -143,38 +136,204 @@ def read_message(message: MessageSeen, ours: Sequence[str] = ()) -> Reading:
         ours: what we had written in this case before, as `plain` returns it; our words coming back are no answer.
 
     Returns:
-        `OURS` where nothing is left beside our own words; `RECEIPT` for a machine's acknowledgement; `NOTICE` for an
-        entry without words (a status change); `ANSWER` for a person's words; `UNSURE` where a receipt's and a
-        person's words meet.
+        Its kind and cues. `OURS` where nothing is left beside our own words; `UNSURE` where a machine's and a
+        person's words meet, or the language is not known.
     """
     if message.side is Side.OURS:
         return Reading(MessageKind.OURS, "", 1.0)
+    if not message.text.strip():
+        return Reading(MessageKind.NOTICE, "", 0.9)
     words = own_words(message.text)
-    compared = plain(words)
-    for text in ours:
-        if len(text) >= 12 and text in compared:
-            compared = compared.replace(text, " ").strip()
-            words = compared
-    if not compared or (len(compared) < 12 and any(compared in text for text in ours)):
-        kind = MessageKind.OURS if message.text.strip() else MessageKind.NOTICE
-        return Reading(kind, "", 0.9)
-    lowered = words.lower()
-    receipt = _RECEIPT.search(words) if any(stem in lowered for stem in _RECEIPT_STEMS) else None
-    person = _PERSON.search(words)
-    cues = tuple(
-        Cue(kind, _sentence(words, found), confidence)
-        for kind, confidence, stems, pattern in _CUES
-        if any(stem in lowered for stem in stems) and (found := pattern.search(words))
-    )
-    if receipt and person and len(words) < 1200:
-        return Reading(MessageKind.UNSURE, receipt.group(0), 0.5, cues)
-    if receipt:
-        return Reading(MessageKind.RECEIPT, receipt.group(0), 0.9)
-    return Reading(MessageKind.ANSWER, words[:80], 0.9 if person else 0.7, cues)
+    left, had_ours = without_ours(words, ours)
+    if not any(sign.isalnum() for sign in left):
+        if had_ours or not ours or without_ours(message.text.replace(">", " "), ours)[1]:
+            return Reading(MessageKind.OURS, "", 0.9)
+        return Reading(MessageKind.UNSURE, shown(message.text[:200]), 0.3)
+    found = _read(left, message.subject or "")
+    return _with_ours(found, ours) if ours else found.reading
 
 
-def _sentence(text: str, found: re.Match[str]) -> str:
-    """Return the sentence in which something was found."""
-    begin = max((end.end() for end in _ENDS.finditer(text, 0, found.start())), default=0)
-    after = _ENDS.search(text, found.end())
-    return text[begin : after.start() if after else len(text)].strip()
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A reading before it is known what we had written: `questions` are the sentences that ask for something."""
+
+    reading: Reading
+    questions: tuple[tuple[str, str], ...]
+    languages: tuple[Language, ...]
+
+
+def _with_ours(found: _Found, ours: Sequence[str]) -> Reading:
+    """Add whether the message asks for what we had said already."""
+    reading = found.reading
+    if not found.questions or any(cue.kind is CueKind.ASKED_AGAIN for cue in reading.cues):
+        return reading
+    if reading.kind in (MessageKind.RECEIPT, MessageKind.NOTICE):
+        return reading
+    said = folded(" ".join(ours)[:20_000])
+    for sentence, text in found.questions:
+        for language in found.languages:
+            if any(item.asked.search(text) and item.given.search(said) for item in language.items):
+                cue = Cue(CueKind.ASKED_AGAIN, shown(sentence), 0.65)
+                return Reading(reading.kind, reading.quote, reading.confidence, (*reading.cues, cue))
+    return reading
+
+
+@lru_cache(maxsize=8192)
+def _read(words: str, subject: str) -> _Found:
+    """Read the author's own words."""
+    whole = folded(words)
+    languages = languages_of(whole)
+    # What no stem of occurs in the text is not looked for in its sentences.
+    wanted = {
+        (language.code, name): rules
+        for language in languages
+        for name, rules in language.signs.items()
+        if rules.may_occur(whole)
+    }
+    parts = [(sentence, folded(sentence)) for sentence in sentences(words)]
+    signs: dict[str, list[int]] = {}
+    confidences: dict[str, float] = {}
+    for number, (_, text) in enumerate(parts):
+        for (_, name), rules in wanted.items():
+            if (not signs.get(name) or signs[name][-1] != number) and rules.search(text):
+                signs.setdefault(name, []).append(number)
+                confidences[name] = rules.confidence
+    cues = _cues(parts, signs, confidences, languages)
+    kind, place, confidence = _kind(parts, signs, cues, folded(subject), is_known(whole), languages)
+    if kind in (MessageKind.RECEIPT, MessageKind.NOTICE):
+        cues = tuple(cue for cue in cues if cue.kind in _ON_EVERY_KIND - {CueKind.NEW_TICKET})
+    questions = tuple(parts[number] for number in signs.get("question", ()))
+    quote = shown(parts[place][0]) if parts else shown(words[:200])
+    return _Found(Reading(kind, quote, confidence, cues), questions, languages)
+
+
+def _cues(
+    parts: Sequence[tuple[str, str]],
+    signs: Mapping[str, Sequence[int]],
+    confidences: Mapping[str, float],
+    languages: Sequence[Language],
+) -> tuple[Cue, ...]:
+    """Return the cues, each once with its first words; a promise for each sentence that makes one."""
+    cues = [Cue(kind, shown(parts[signs[kind][0]][0]), confidences[kind]) for kind in _SIMPLE if signs.get(kind)]
+    asks = [number for number in signs.get("question", ()) if number not in signs.get("survey", ())]
+    if asks:
+        cues.append(Cue(CueKind.QUESTION, shown(parts[asks[0]][0]), confidences["question"]))
+    if again := signs.get("again_words"):
+        cues.append(Cue(CueKind.ASKED_AGAIN, shown(parts[again[0]][0]), confidences["again_words"]))
+    if refused := signs.get("refusal"):
+        near = [number for number in signs.get("reason", ()) if refused[0] - 1 <= number <= refused[-1] + 2]
+        if near:
+            cues.append(Cue(CueKind.REASON, shown(parts[near[0]][0]), confidences["reason"]))
+        if others := signs.get("alternative"):
+            cues.append(Cue(CueKind.ALTERNATIVE, shown(parts[others[0]][0]), confidences["alternative"]))
+    kinds = {cue.kind for cue in cues}
+    if CueKind.CLOSED in kinds and not kinds & _ANSWERING:
+        cues = [
+            Cue(CueKind.CLOSED_WITHOUT_ANSWER, cue.quote, cue.confidence) if cue.kind is CueKind.CLOSED else cue
+            for cue in cues
+        ]
+    promised = sorted({*signs.get("promise", ()), *signs.get("promised_contact", ())})
+    for number in promised:
+        sentence, text = parts[number]
+        if number in signs.get("away", ()):
+            continue
+        if any(has_due_words(text, language) for language in languages):
+            cues.append(Cue(CueKind.PROMISE, shown(sentence), confidences.get("promise", 0.75)))
+        elif number in signs.get("vague_soon", ()):
+            cues.append(Cue(CueKind.PROMISE, shown(sentence), confidences["vague_soon"]))
+    return tuple(cues)
+
+
+def _kind(
+    parts: Sequence[tuple[str, str]],
+    signs: Mapping[str, Sequence[int]],
+    cues: Sequence[Cue],
+    subject: str,
+    known: bool,
+    languages: Sequence[Language],
+) -> tuple[MessageKind, int, float]:
+    """Weigh a machine's signs against a person's; return the kind, the sentence it rests on and the confidence."""
+    receipts, automatic = signs.get("receipt", ()), signs.get("automatic", ())
+    machine = sorted({number for name in _SURE_MACHINE for number in signs.get(name, ())})
+    from_machine = {*receipts, *automatic, *machine, *signs.get("promised_contact", ()), *signs.get("articles", ())}
+    person = [number for number in signs.get("person", ()) if number not in from_machine]
+    engaged = [number for number in signs.get("engaged", ()) if number not in from_machine]
+    substance = [cue for cue in cues if cue.kind in _SUBSTANCE]
+    warm = len(person) + 0.6 * len(engaged) + (0.5 if substance else 0.0)
+    announced = any(language.signs["automatic"].search(subject) or language.signs["away"].search(subject)
+                    or language.signs["bounce"].search(subject) for language in languages)  # fmt: skip
+    if signs.get("system") and len(parts) <= 3 and not person and not engaged and not machine:
+        return MessageKind.NOTICE, signs["system"][0], 0.85
+    if machine:
+        if signs.get("bounce") or len(machine) > len(person) or ("robot" in signs and not person):
+            return MessageKind.MACHINE, machine[0], 0.9 if not person else 0.7
+        if warm >= 2 and machine[0] > 0:
+            return MessageKind.ANSWER, person[0], 0.7  # a person's words with a survey or the like at the end
+        return (MessageKind.UNSURE, machine[0], 0.5) if person else (MessageKind.MACHINE, machine[0], 0.9)
+    if receipts:
+        if warm >= 2.1:
+            return MessageKind.ANSWER, (person or engaged)[0], 0.7
+        if warm >= 1 and (person or engaged):
+            return MessageKind.UNSURE, receipts[0], 0.5
+        return MessageKind.RECEIPT, receipts[0], 0.93 if automatic or announced else 0.9
+    if automatic or announced:
+        if person:
+            return MessageKind.UNSURE, (automatic or person)[0], 0.5
+        if signs.get("courtesy") or signs.get("promised_contact"):
+            return MessageKind.RECEIPT, (automatic or signs.get("courtesy") or signs["promised_contact"])[0], 0.85
+        return MessageKind.MACHINE, automatic[0] if automatic else 0, 0.8
+    if person:
+        return MessageKind.ANSWER, person[0], 0.9
+    polite = signs.get("courtesy", ()) or signs.get("promised_contact", ())
+    if engaged:
+        return MessageKind.ANSWER, engaged[0], 0.8
+    if signs.get("articles"):
+        return MessageKind.MACHINE, signs["articles"][0], 0.75
+    if polite and not substance:
+        beside = [number for number in range(len(parts)) if number not in (*signs.get("courtesy", ()), *from_machine)]
+        long_beside = [number for number in beside if len(parts[number][1]) > 40]
+        if len(long_beside) >= 2:
+            return MessageKind.UNSURE, polite[0], 0.5
+        return MessageKind.RECEIPT, polite[0], 0.75
+    if substance:
+        return MessageKind.ANSWER, 0, 0.8
+    if known:
+        return MessageKind.ANSWER, 0, 0.65
+    return MessageKind.UNSURE, 0, 0.3
+
+
+_WHAT = (
+    (PromisedWhat.CALLBACK, "call_you"),
+    (PromisedWhat.RESOLUTION, "will_solve"),
+)
+
+
+def promises_in(
+    reading: Reading, at_utc: datetime, calendar: BusinessCalendar | None = None
+) -> tuple[FoundPromise, ...]:
+    """Return the promises of a message with their due moments; a person has confirmed none of them.
+
+    Args:
+        reading: of the message.
+        at_utc: when the vendor wrote it, aware.
+        calendar: the vendor's; see `due_moment`.
+    """
+    found = []
+    for cue in reading.cues:
+        if cue.kind is not CueKind.PROMISE:
+            continue
+        text = folded(cue.quote)
+        languages = languages_of(text)
+        what = next(
+            (
+                kind
+                for kind, name in _WHAT
+                if any(name in language.signs and language.signs[name].search(text) for language in languages)
+            ),
+            PromisedWhat.FIRST_HUMAN_RESPONSE if reading.kind is MessageKind.RECEIPT else PromisedWhat.UPDATE,
+        )
+        due = read_due(cue.quote, at_utc, calendar, languages)
+        found.append(
+            FoundPromise(what, cue.quote, due.words if due else None, due.at_utc if due else None, cue.confidence)
+        )
+    return tuple(found)

@@ -149,6 +149,8 @@ def _messages(case: Case) -> Iterable[StoryLine]:
                 yield _said(message, f"We wrote: {phrases.quote(message.text)}.")
         elif message.reading.kind is MessageKind.RECEIPT:
             yield _said(message, f"A machine's receipt came{since}: {phrases.quote(message.text)}.")
+        elif message.reading.kind is MessageKind.MACHINE:
+            yield _said(message, f"A machine wrote{since}: {phrases.quote(message.text)}.")
         elif message.is_answer:
             first = "The first answer by a person came" if not answered else "The vendor wrote again"
             yield _said(message, f"{first}{since}: {phrases.quote(message.text)}.")

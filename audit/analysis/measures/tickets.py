@@ -78,9 +78,12 @@ def _number_given(case: Case) -> Iterable[Observed]:
         )  # fmt: skip
 
 
+_MACHINES = (MessageKind.RECEIPT, MessageKind.MACHINE)
+
+
 def _touches(case: Case) -> list[Event]:
-    """Return the moments at which the vendor showed signs of work: messages and status changes, receipts left out."""
-    events = [m.event for m in case.messages if m.from_vendor and m.reading.kind is not MessageKind.RECEIPT]
+    """Return the moments at which the vendor showed signs of work: messages and status changes, no machine's words."""
+    events = [m.event for m in case.messages if m.from_vendor and m.reading.kind not in _MACHINES]
     for event in case.statuses:
         assert isinstance(event.what, StatusSeen)
         if event.what.previous_text is not None:

@@ -1,0 +1,228 @@
+"""The languages that messages are read in: one data file each, in `audit/analysis/languages/`.
+
+A rule is a line `stem|stem :: pattern`: one of the stems must occur in the text (cheap, and most texts have none)
+before the pattern is tried. In a pattern `~` is a gap of up to 50 signs within the sentence, a `*` the rest of a word,
+`{name}` the alternatives of that name under `[words]`, `(a|b)` alternatives and `?` an option. Patterns are matched
+against folded sentences (`folded`): lower case, no accents, one kind of space.
+Repetitions are bounded, so that none can run away (a repeated group must not begin with what it may end with).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+_WORD = re.compile(r"\w+")
+_SPACES = re.compile(r"\s+")
+_NAME = re.compile(r"\{(\w+)\}")
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+_FOLDS = str.maketrans(
+    {"’": "'", "‘": "'", "`": "'", "´": "'", "ß": "ss", "–": "-", "—": "-", "‑": "-", "“": '"', "”": '"'}
+)
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x08\x0e-\x1f]")
+
+
+class LanguageFault(ValueError):
+    """A language file says something that cannot be; the message says what and where."""
+
+
+def folded(text: str) -> str:
+    """Return a text for matching: no case, accents or unseen signs, plain quotes and dashes, one kind of space."""
+    text = _UNSEEN.sub("", text).translate(_FOLDS)
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return _SPACES.sub(" ", text).strip().casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One pattern, and the stems of which one must occur for it to be tried."""
+
+    stems: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of one sign. A sentence which one of `excluded` fits never shows it. `confidence` is our estimate."""
+
+    rules: tuple[Rule, ...]
+    excluded: tuple[Rule, ...]
+    confidence: float
+
+    def search(self, sentence: str) -> re.Match[str] | None:
+        """Return where a folded sentence shows the sign."""
+        for rule in self.rules:
+            if any(stem in sentence for stem in rule.stems) and (found := rule.pattern.search(sentence)):
+                if any(other.pattern.search(sentence) for other in self.excluded):
+                    return None
+                return found
+        return None
+
+    def may_occur(self, text: str) -> bool:
+        """Whether any rule's stem occurs in a folded text."""
+        return any(stem in text for rule in self.rules for stem in rule.stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that desks ask for: how it is asked for, and how one sees that it had been given."""
+
+    name: str
+    asked: re.Pattern[str]
+    given: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWords:
+    """A language's words for due moments, as patterns; `reading_due` has the grammar."""
+
+    numbers: Mapping[str, int]
+    patterns: Mapping[str, re.Pattern[str]]
+    days: tuple[re.Pattern[str], ...]
+    months: tuple[re.Pattern[str], ...]
+    amount: re.Pattern[str]
+    day_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: its common words (to know it by), its rules by sign, its words for time."""
+
+    code: str
+    common: frozenset[str]
+    signs: Mapping[str, RuleSet]
+    closings: RuleSet
+    quote_heads: RuleSet
+    header_names: frozenset[str]
+    items: tuple[Asked, ...]
+    time: TimeWords
+
+
+def language_codes() -> tuple[str, ...]:
+    """Return the languages of the package; English first."""
+    folder = resources.files("audit.analysis") / "languages"
+    codes = sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    return tuple(sorted(codes, key=lambda code: code != "en"))
+
+
+@lru_cache(maxsize=32)
+def load_language(code: str) -> Language:
+    """Return a language of the package.
+
+    Raises:
+        LanguageFault: its file has a rule that cannot be read.
+    """
+    text = (resources.files("audit.analysis") / "languages" / f"{code}.toml").read_text(encoding="utf-8")
+    return parse_language(code, tomllib.loads(text))
+
+
+@lru_cache(maxsize=1)
+def all_languages() -> tuple[Language, ...]:
+    """Return every language of the package."""
+    return tuple(load_language(code) for code in language_codes())
+
+
+def parse_language(code: str, document: Mapping[str, Any]) -> Language:
+    """Read a language document.
+
+    Raises:
+        LanguageFault: a pattern does not compile, or names a fragment that there is not.
+    """
+    words = {name: folded(value) for name, value in document.get("words", {}).items()}
+
+    def rules(lines: str, where: str) -> tuple[Rule, ...]:
+        found = []
+        for line in lines.splitlines():
+            if not line.strip():
+                continue
+            stems, separator, pattern = line.rpartition(" :: ")
+            stems_of = tuple(folded(stem) for stem in stems.split("|")) if separator else ("",)
+            found.append(Rule(stems_of, compiled(pattern.strip(), where)))
+        return tuple(found)
+
+    def compiled(pattern: str, where: str, ends: str = r"(?!\w)") -> re.Pattern[str]:
+        try:
+            text = _NAME.sub(lambda m: f"({words[m.group(1)]})", folded(pattern))
+            text = _GROUP.sub("(?:", text).replace("*", r"\w{0,20}").replace("~", ".{0,50}?")
+            return re.compile(rf"(?<!\w)(?:{text}){ends}")
+        except (KeyError, re.error) as exc:
+            raise LanguageFault(f"languages/{code}.toml, {where}: {pattern!r}: {exc}") from exc
+
+    def rule_set(given: Mapping[str, Any], where: str) -> RuleSet:
+        return RuleSet(
+            rules(given.get("rules", ""), where), rules(given.get("not", ""), where), given.get("confidence", 0.8)
+        )
+
+    time = document["time"]
+    numbers = {folded(name): int(value) for name, value in time["numbers"].items()}
+    number = r"\d{1,3}|" + "|".join(sorted(map(re.escape, numbers), key=len, reverse=True))
+    units = "|".join(f"(?P<{unit}>{_bare(time['units'][unit])})" for unit in UNITS if unit in time["units"])
+    amount = (
+        rf"(?<![\w.,])(?P<n>{number}) ?(?:(?:{_bare(time['range'])}) ?(?P<m>{number}) ?)?"
+        rf"(?:{_bare(time['between'])})? ?"
+        rf"(?:{units})(?!\w)"
+    )
+    text = document["text"]
+    return Language(
+        code=code,
+        common=frozenset(_WORD.findall(folded(document["common"]))),
+        signs={name: rule_set(given, name) for name, given in document["signs"].items()},
+        closings=rule_set({"rules": text["closings"]}, "text.closings"),
+        quote_heads=rule_set({"rules": text["quote_heads"]}, "text.quote_heads"),
+        header_names=frozenset(map(folded, text["headers"])),
+        items=tuple(
+            Asked(name, compiled(given["asked"], name), compiled(given["given"], name))
+            for name, given in document.get("items", {}).items()
+        ),
+        time=TimeWords(
+            numbers=numbers,
+            patterns={name: compiled(given, name) for name, given in time["patterns"].items()}
+            | {"clock": re.compile(rf"(?<![\w.,:/])(?:{_named(time['clock'])})(?!\w)")},
+            days=tuple(compiled(given, "time.days") for given in time["days"]),
+            months=tuple(compiled(given, "time.months") for given in time["months"]),
+            amount=re.compile(amount),
+            day_first=bool(time["day_first"]),
+        ),
+    )
+
+
+UNITS = ("workhour", "workday", "minute", "hour", "day", "week", "month")
+
+
+def _named(pattern: str) -> str:
+    """Return a pattern with `(h:…)` and the like as named groups."""
+    text = re.sub(r"\((h[2-4]?|m[2-4]?|am|pm2?):", r"(?P<\1>", folded(pattern))
+    return re.sub(r"(?<!\\)\((?!\?)", "(?:", text)
+
+
+def _bare(pattern: str) -> str:
+    return _GROUP.sub("(?:", folded(pattern)).replace("*", r"\w{0,20}")
+
+
+def languages_of(folded_text: str) -> tuple[Language, ...]:
+    """Return the languages that a text may be in, likeliest first; all of them where no common word tells.
+
+    A text in two languages (many desks write the same twice) gives both.
+    """
+    tokens = _WORD.findall(folded_text[:4000])
+    counts = [(sum(token in language.common for token in tokens), language) for language in all_languages()]
+    most = max(count for count, _ in counts)
+    if most == 0:
+        return all_languages()
+    likely = sorted((pair for pair in counts if pair[0] * 3 >= most), key=lambda pair: -pair[0])
+    return tuple(language for _, language in likely)
+
+
+def is_known(folded_text: str) -> bool:
+    """Whether the text has enough common words of a language that we know."""
+    tokens = _WORD.findall(folded_text[:4000])
+    most = max(sum(token in language.common for token in tokens) for language in all_languages())
+    return most * 8 >= len(tokens)

@@ -1,0 +1,230 @@
+"""What the author of a message wrote anew: quotes, histories, signatures and our own words taken off.
+
+By lines, so that the time grows with the length of the text alone. What a frame of the desk's software adds ("reply
+above this line") goes too; it says nothing of who wrote what stands in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from audit.analysis.reading_languages import RuleSet, all_languages, folded
+
+LONGEST = 8000  # longer texts are quoted history; the vendor's own words come first
+_LONGEST_SENTENCE = 500
+_MOST_SENTENCES = 120
+_SHINGLE = 6
+_WORD = re.compile(r"\w+")
+_QUOTED_LINE = re.compile(r"^\s*(?:>|\|\s)")
+_RULE_LINE = re.compile(r"^\s*(?:[_=*]{8,}|-{8,})\s*$")
+_SEPARATOR = re.compile(r"^\s*-{2,}\s*\w[^-]{2,40}\s*-{2,}\s*$")
+_HEADER = re.compile(r"^[\s*]*([^\W\d][\w -]{0,14}?)\s?\*?:")
+_STOP = re.compile(r"[.!?…]+[\"')\]]*\s+|\n+")
+_ABBREVIATED = re.compile(
+    r"(?:^|[\s(])(?:\w|\d{1,2}|z\. ?b|e\.g|i\.e|[ap]\.m|no|nr|mr|mrs|ms|dr|ca|approx|max|min|std|bzw|usw|evtl|inkl|"
+    r"sr|sra|mme|num|st|u\.a|d\.h)$",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s")
+_POSTSCRIPT = re.compile(r"^\s*p\.? ?s\.?[ :]", re.IGNORECASE)
+
+
+def own_words(text: str) -> str:
+    """Return what the author wrote anew: without quoted lines, quoted history, frames and the signature."""
+    text = text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" not in text:
+        return "" if _QUOTED_LINE.match(text) else text.strip()
+    lines = text.split("\n")
+    kept: list[str] = []
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        if _is_quoted(line):
+            number += 1
+            continue
+        head = _history_starts(lines, number)
+        if head:
+            rest = [other for other in lines[number + head :] if other.strip()]
+            if not rest or not _is_quoted(rest[0]):
+                break  # history without marks goes to the end
+            number += head
+            continue
+        kept.append(line)
+        number += 1
+    return "\n".join(_without_signature(_without_frames(kept))).strip()
+
+
+def _is_quoted(line: str) -> bool:
+    return _QUOTED_LINE.match(line) is not None
+
+
+def _history_starts(lines: Sequence[str], number: int) -> int:
+    """Return how many lines from here on are the head of a quoted history; 0: none."""
+    line = lines[number][:300]
+    if not line.strip():
+        return 0
+    if _SEPARATOR.match(line):
+        return 1 if _heads(line) else 0
+    if _is_header(line):
+        block = 1
+        while number + block < len(lines) and block < 8 and _is_header(lines[number + block][:300]):
+            block += 1
+        return block if block >= 3 else 0
+    if line.rstrip().endswith(":"):
+        return 1 if _heads(line) else 0
+    if number + 1 < len(lines):  # a long head is wrapped into two lines
+        joined = f"{line} {lines[number + 1][:300]}"
+        if joined.rstrip().endswith(":") and _heads(joined) and not _heads(lines[number + 1][:300]):
+            return 2
+    return 0
+
+
+def _heads(line: str) -> bool:
+    folded_line = folded(line)
+    return any(language.quote_heads.search(folded_line) for language in all_languages())
+
+
+def _is_header(line: str) -> bool:
+    found = _HEADER.match(line)
+    return found is not None and any(folded(found.group(1)) in language.header_names for language in all_languages())
+
+
+def _without_frames(lines: list[str]) -> list[str]:
+    frames = [language.signs["frame"] for language in all_languages()]
+    return [line for line in lines if not _is_frame(line, frames)]
+
+
+def _is_frame(line: str, frames: Sequence[RuleSet]) -> bool:
+    if not line.strip() or len(line) > 400:
+        return False
+    text = folded(line)
+    return any(frame.search(text) for frame in frames)
+
+
+def _without_signature(lines: list[str]) -> list[str]:
+    """Cut what follows a closing ("Kind regards"), but keep a postscript; nothing is cut from the first line."""
+    begun = False
+    for number, line in enumerate(lines):
+        bare = line.strip()
+        if not bare:
+            continue
+        if begun and (bare in ("--", "-- ", "__") or _closes(bare)):
+            rest = lines[number + 1 :]
+            after = next((n for n, other in enumerate(rest) if _POSTSCRIPT.match(other)), None)
+            kept = lines[:number]
+            return kept if after is None else [*kept, *rest[after:]]
+        begun = begun or not bare.endswith(",") or len(bare) > 40
+    return lines
+
+
+def _closes(bare: str) -> bool:
+    if len(bare) > 60:
+        return False
+    text = folded(bare)
+    for language in all_languages():
+        found = language.closings.search(text)
+        if found is not None and found.start() == 0 and len(_WORD.findall(text[found.end() :])) <= 3:
+            return True
+    return False
+
+
+def without_ours(text: str, ours: Sequence[str]) -> tuple[str, bool]:
+    """Take out what we had written ourselves, however it is wrapped.
+
+    Args:
+        text: of the vendor's side.
+        ours: what we had written before, as `plain` returns it.
+
+    Returns:
+        What is left, and whether anything was ours. Runs of six words and more that we had written are ours; of a
+        shorter text of ours only the whole.
+    """
+    if not ours:
+        return text, False
+    spans = [(found.start(), found.end(), found.group().casefold()) for found in _WORD.finditer(text)]
+    tokens = [token for _, _, token in spans]
+    known: set[tuple[str, ...]] = set()
+    short: list[tuple[str, ...]] = []
+    for own in ours:
+        shingles, whole = _shingles(own)
+        known |= shingles
+        if not shingles and whole:
+            short.append(whole)
+    mine = [False] * len(tokens)
+    for place in range(len(tokens) - _SHINGLE + 1):
+        if tuple(tokens[place : place + _SHINGLE]) in known:
+            mine[place : place + _SHINGLE] = [True] * _SHINGLE
+    for whole in short:
+        if tuple(tokens) == whole or (len(whole) >= 3 and tuple(tokens[-len(whole) :]) == whole):
+            mine[len(tokens) - len(whole) :] = [True] * len(whole)
+    if not any(mine):
+        return text, False
+    left, at = [], 0
+    for (start, end, _), is_mine in zip(spans, mine, strict=True):
+        if is_mine:
+            left.append(text[at:start])
+            at = end
+    left.append(text[at:])
+    return "".join(left).strip(), True
+
+
+@lru_cache(maxsize=512)
+def _shingles(own: str) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
+    tokens = tuple(_WORD.findall(own.casefold()[:50_000]))
+    runs = frozenset(tokens[place : place + _SHINGLE] for place in range(len(tokens) - _SHINGLE + 1))
+    return runs, tokens
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text into sentences; lines that a mail program wrapped are joined again."""
+    found: list[str] = []
+    text = _joined(text)
+    begin = 0
+    for stop in _STOP.finditer(text):
+        if (
+            "\n" not in stop.group()
+            and stop.group().startswith(".")
+            and _ABBREVIATED.search(text, max(0, stop.start() - 8), stop.start())
+        ):
+            follows = text[stop.end() : stop.end() + 1]
+            before = text[max(0, stop.start() - 4) : stop.start()]
+            if not follows.isupper() or before[-1:].isdigit() or "." in before:
+                continue
+        _add(found, text[begin : stop.end()])
+        begin = stop.end()
+        if len(found) >= _MOST_SENTENCES:
+            return found
+    _add(found, text[begin:])
+    return found
+
+
+def _add(found: list[str], sentence: str) -> None:
+    sentence = sentence.strip()
+    if any(sign.isalnum() for sign in sentence[:_LONGEST_SENTENCE]):
+        found.append(sentence[:_LONGEST_SENTENCE])
+
+
+def _joined(text: str) -> str:
+    lines = text.split("\n")
+    out: list[str] = []
+    for line in lines:
+        bare = line.strip()
+        joins = (
+            out
+            and len(out[-1].rpartition("\n")[2]) >= 45
+            and bare
+            and out[-1][-1:] not in ".!?:;"
+            and not _BULLET.match(line)
+        )
+        if joins:
+            out[-1] = f"{out[-1]} {bare}"
+        else:
+            out.append(bare)
+    return "\n".join(out)
+
+
+def shown(sentence: str) -> str:
+    """Return a sentence as a quote: without its stop, not longer than a quote is."""
+    return sentence.strip().rstrip(".!…").strip()[:300]
