@@ -63,6 +63,7 @@ def waiting_cases(ledger: Ledger, home: Path, name: str, cases: int, due: timede
     """Write an audit of cases that wait for an answer; they are due after `due`, the last one hour later."""
     plan = home / f"{name}.yaml"
     plan.write_text(PLAN.format(name=name, cases=cases))
+    ledger.set_stopped("cases are being written")  # so that no worker begins them from their beginning
     row, _ = begin(read_plan(plan), ledger, version="bench")
     now = datetime.now(UTC)
     cursor = Cursor(contacts=1, waiting_since_utc=now, handles={"portal": to_json(Handle(takes_s))})
@@ -71,6 +72,7 @@ def waiting_cases(ledger: Ledger, home: Path, name: str, cases: int, due: timede
         moved = replace(case, step=1, ticks_done=1, cursor=to_json(cursor), next_at_utc=now + due + spread * number)
         with ledger.writing(row.audit) as writing:
             writing.save_case(moved, was=case)
+    ledger.set_stopped(None)
     return row.audit
 
 
@@ -181,6 +183,7 @@ def looks(url: str, folder: Path, database: str, workers: int, cases: int) -> No
         for process in processes:
             ready(process)
         audit = waiting_cases(ledger, home, f"looks {database} {workers}", cases, timedelta(0))
+        until(lambda: looked(ledger, audit) > 0, 0.05)
         first = looked(ledger, audit)
         before = sum(cpu_s(process.pid) for process in processes)
         took_s = until(lambda: looked(ledger, audit) >= cases, 0.05)

@@ -134,7 +134,9 @@ def status_text(document: dict[str, Any]) -> str:
 
 def cases_document(ledger: Ledger, audit: str, *, unknown: bool) -> dict[str, Any]:
     """Return the cases of an audit; with `unknown` those with an act of which nobody knows whether it was done."""
-    doubtful = {effect.case: effect for effect in ledger.effects(audit, state=EffectState.UNKNOWN)}
+    doubtful: dict[str, list[str]] = {}
+    for act in ledger.effects(audit, state=EffectState.UNKNOWN):
+        doubtful.setdefault(act.case, []).append(f"{act.kind} {act.target} ({act.contact})")
     cases = [
         {
             "case": case.case,
@@ -145,9 +147,7 @@ def cases_document(ledger: Ledger, audit: str, *, unknown: bool) -> dict[str, An
             "state": case.state,
             "step": case.step,
             "next_at_utc": case.next_at_utc.isoformat() if case.next_at_utc and case.state != "closed" else None,
-            "unknown_act": f"{doubtful[case.case].kind} {doubtful[case.case].target}"
-            if case.case in doubtful
-            else None,
+            "unknown_act": "; ".join(doubtful[case.case]) if case.case in doubtful else None,
         }
         for case in ledger.cases(audit)
         if not unknown or case.case in doubtful
@@ -163,6 +163,7 @@ def cases_text(document: dict[str, Any]) -> str:
         lines.append(f"  {case['case']}  {case['reference']}  {case['state']}, step {case['step']}{when}")
         if case["unknown_act"]:
             lines.append(f"    not known whether it was done: {case['unknown_act']}")
+            lines.append(f"    find out, then say so: holdproof settle {case['case']} --done|--not-done --by YOU")
     return "\n".join(lines) if document["cases"] else f"{lines[0]}: no such cases"
 
 
