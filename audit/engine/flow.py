@@ -69,6 +69,7 @@ class Flow:
             "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": 1.0,
             "system_database_url": with_driver(url),
+            "sys_db_pool_size": 5,
         }
         if is_sqlite(url):
             config["system_database_engine"] = _wal_engine(url)

@@ -45,7 +45,8 @@ def with_driver(url: str) -> str:
 def open_engine(url: str) -> Engine:
     """Open a database; SQLite in WAL, synced at every commit, with writers that queue up."""
     if not is_sqlite(url):
-        return create_engine(with_driver(url), pool_pre_ping=True, pool_size=16, max_overflow=16)
+        # A server takes a hundred connections unless told otherwise; no transaction of ours needs a second one.
+        return create_engine(with_driver(url), pool_pre_ping=True, pool_size=4, max_overflow=4)
     engine = create_engine(url, connect_args={"timeout": 30.0, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
