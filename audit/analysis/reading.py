@@ -115,6 +115,9 @@ _SUBSTANCE = frozenset(
     }
 )  # fmt: skip
 _ON_EVERY_KIND = frozenset({CueKind.PROMISE, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE, CueKind.NEW_TICKET})
+_ON_MACHINES = _ON_EVERY_KIND | {
+    CueKind.RESTART, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.UPSELL, CueKind.RECORDING_NOTICE,
+}  # fmt: skip
 _SIMPLE = (
     CueKind.NEW_TICKET, CueKind.RESTART, CueKind.APOLOGY, CueKind.UPDATE, CueKind.HAND_OFF, CueKind.SOLUTION,
     CueKind.REFUSAL, CueKind.CLOSED, CueKind.UPSELL, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE,
@@ -200,6 +203,8 @@ def _read(words: str, subject: str) -> _Found:
                 confidences[name] = rules.confidence
     cues = _cues(parts, signs, confidences, languages)
     kind, place, confidence = _kind(parts, signs, cues, folded(subject), is_known(whole), languages)
+    if kind is MessageKind.MACHINE:
+        cues = tuple(cue for cue in cues if cue.kind in _ON_MACHINES)
     if kind in (MessageKind.RECEIPT, MessageKind.NOTICE):
         cues = tuple(cue for cue in cues if cue.kind in _ON_EVERY_KIND - {CueKind.NEW_TICKET})
     questions = tuple(parts[number] for number in signs.get("question", ()))

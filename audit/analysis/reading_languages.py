@@ -151,7 +151,7 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
     def compiled(pattern: str, where: str, ends: str = r"(?!\w)") -> re.Pattern[str]:
         try:
             text = _NAME.sub(lambda m: f"({words[m.group(1)]})", folded(pattern))
-            text = _GROUP.sub("(?:", text).replace("*", r"\w{0,20}").replace("~", ".{0,50}?")
+            text = _GROUP.sub("(?:", text).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
             return re.compile(rf"(?<!\w)(?:{text}){ends}")
         except (KeyError, re.error) as exc:
             raise LanguageFault(f"languages/{code}.toml, {where}: {pattern!r}: {exc}") from exc

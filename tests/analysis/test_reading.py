@@ -1,0 +1,129 @@
+"""What messages are read as, when promises fall due, and that no text takes long or breaks the reading."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit.analysis.reading import CueKind, MessageKind, own_words, plain, promises_in, read_message
+from audit.analysis.reading_due import due_moment, read_due
+from audit.calendar import BusinessCalendar
+from audit.plan.model import PromisedWhat
+from bench.reading_bench import labelled
+from tests.analysis.book import said
+
+LONDON = BusinessCalendar("Mon-Fri 09:00-17:30", "Europe/London", "GB")
+NEW_YORK = BusinessCalendar("Mon-Fri 09:00-17:00", "America/New_York", "US")
+WEDNESDAY = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("part", "at_least"), [("written_with_the_rules", 0.97), ("held_out", 0.9)])
+def test_kinds_of_made_messages(part: str, at_least: float) -> None:
+    messages = list(labelled(part))
+    right = sum(message.read().kind == message.kind for message in messages)
+    assert right / len(messages) >= at_least
+
+
+def test_no_machine_is_taken_for_a_person_among_mails_of_a_mail_server() -> None:
+    bounces = [m for part in ("written_with_the_rules", "held_out") for m in labelled(part) if "bounce" in m.cues]
+    assert len(bounces) >= 5
+    assert all(message.read().kind is MessageKind.MACHINE for message in bounces)
+
+
+@pytest.mark.parametrize(
+    ("words", "due"),
+    [
+        ("within five hours", at(4, 13)),
+        ("by Friday noon", at(6, 12)),
+        ("two business days", at(6, 17, 30)),
+        ("within 4 business hours", at(4, 13)),
+        ("tomorrow", at(6, 0)),
+        ("by end of business tomorrow", at(5, 17, 30)),
+        ("next week", at(14, 0)),
+        ("in 24–48 hours", at(6, 8)),
+        ("before 5 pm", at(4, 17)),
+        ("by 5pm EST today", at(4, 22)),
+        ("innerhalb von zwei Werktagen", at(6, 17, 30)),
+        ("bis Freitag 12 Uhr", at(6, 12)),
+        ("sous 48 heures", at(6, 8)),
+        ("avant vendredi midi", at(6, 12)),
+        ("en un plazo de 24 horas", at(5, 8)),
+        ("as soon as possible", None),
+        ("for three days", None),
+        ("by 3/4", None),
+        ("", None),
+    ],
+)
+def test_when_words_are_due(words: str, due: datetime | None) -> None:
+    assert due_moment(words, WEDNESDAY, LONDON) == due
+
+
+def test_due_by_the_vendors_clock() -> None:
+    assert due_moment("by Friday noon", WEDNESDAY, NEW_YORK) == at(6, 17)
+
+
+def test_without_a_calendar_only_lengths_have_a_moment() -> None:
+    assert due_moment("within five hours", WEDNESDAY, None) == at(4, 13)
+    assert due_moment("by Friday", WEDNESDAY, None) is None
+
+
+def test_a_due_moment_names_its_words() -> None:
+    due = read_due("We will surely reply within five hours, Ada.", WEDNESDAY, LONDON)
+    assert due is not None
+    assert due.words == "within five hours"
+
+
+def test_promises_of_a_message() -> None:
+    reading = read_message(said("I looked at it. We will fix this by Friday noon. I will call you tomorrow at 10 am."))
+    found = promises_in(reading, WEDNESDAY, LONDON)
+    assert [(p.what, p.due_at_utc) for p in found] == [
+        (PromisedWhat.RESOLUTION, at(6, 12)),
+        (PromisedWhat.CALLBACK, at(5, 10)),
+    ]
+
+
+def test_quotes_and_signatures_are_taken_off_and_a_postscript_kept() -> None:
+    text = "Done.\n\nKind regards\nKim\nUpgrade now!\n\nPS: see below\n\nOn Mon, 2 Mar 2026, Ada wrote:\n> help"
+    assert own_words(text) == "Done.\n\nPS: see below"
+
+
+def test_words_below_a_quote_are_kept() -> None:
+    assert own_words("On Mon, 2 Mar 2026, Ada wrote:\n> help\nI reset it.") == "I reset it."
+
+
+def test_asked_again_needs_that_it_was_given() -> None:
+    text = said("Which browser do you use?")
+    again = CueKind.ASKED_AGAIN
+    assert again in {cue.kind for cue in read_message(text, [plain("I use Firefox.")]).cues}
+    assert again not in {cue.kind for cue in read_message(text, [plain("It is broken.")]).cues}
+
+
+def test_an_unknown_language_waits_for_a_person() -> None:
+    assert read_message(said("Žinutė gauta rytoj pažiūrėsime.")).kind is MessageKind.UNSURE
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=400))
+def test_any_text_is_read(text: str) -> None:
+    reading = read_message(said(text), [plain(text)])
+    assert 0 <= reading.confidence <= 1
+    assert all(cue.quote for cue in reading.cues)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "unit",
+    ["we have ", "> ", "On a\n", "From: a\n", "a b c: \n", "no se ha su caso ", "quel avez-vous le ", "x",
+     "\u202e\u0301", "que ha puede su ", "within 2 in 3 ", "ich kann nicht wir kein ", "a. ", "you could please send "],
+)  # fmt: skip
+def test_a_hundred_thousand_signs_are_read_in_bounded_time(unit: str) -> None:
+    text = (unit * (100_000 // len(unit) + 1))[:100_000]
+    read_message(said(text), [plain(text)])
+    due_moment(text, WEDNESDAY, LONDON)
