@@ -25,6 +25,7 @@ bench:
 	$(PY) -m bench.listen_bench --cache .cache/bench --seeds 1 2 3 4 5 --out .cache/bench/out
 	$(PY) -m bench.analysis_bench
 	$(PY) -m bench.coverage
+	$(PY) -m bench.reading_bench
 
 install-run:
 	@bash .ci/install run
