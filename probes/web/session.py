@@ -78,7 +78,7 @@ class Session:
         await self.traffic.watch_page(self.page)
 
     async def attempt(self, work: Awaitable[None], where: str) -> Failure | None:
-        """Do some work in this session, within a bound on the whole contact; return what it failed by, if it did."""
+        """Do some work in the open browser, within a bound on the whole contact; return what it failed by, if so."""
         try:
             async with asyncio.timeout(_CONTACT_MAY_TAKE_S):
                 await work
