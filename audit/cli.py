@@ -304,12 +304,19 @@ def report(
     audit: AuditArgument = None,
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path("report"),
     for_whom: Annotated[str, typer.Option("--for", help="executive (vendor, selection: later)")] = "executive",
+    data: Annotated[bool, typer.Option("--data", help="Only the tables (CSV) and the data (JSON).")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the report: PDF, HTML and data."""
     settings = _settings(home)
     ledger = _ledger(settings)
+    if data:
+        from audit.commands.reporting import write_audit_data
+
+        written = [str(path) for path in write_audit_data(ledger, _audit_id(ledger, audit), out, version())]
+        _answer({"files": written} if as_json else "\n".join(written), as_json)
+        return
     files = _write_report(settings, ledger, _audit_id(ledger, audit), out, for_whom)
     document = {"pdf": str(files.pdf), "html": str(files.html), "data": str(files.data)}
     _answer(document if as_json else "\n".join(document.values()), as_json)

@@ -45,6 +45,7 @@ class Rule(StrEnum):
     STOPPED = "stopped"
     AUTHORISATION = "authorisation"
     TARGET = "target"
+    OFF_LIMITS = "off_limits"
     NUMBER_FORM = "number_form"
     NUMBER_EMERGENCY = "number_emergency"
     NUMBER_INVALID = "number_invalid"
@@ -120,6 +121,10 @@ def permitted(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, *, stoppe
     if not is_named(act.target, vendor):
         fix = f"name it under the channels of {vendor.id}, if it is the vendor's"
         return _no(Rule.TARGET, f"{act.target} is not named in the plan for {vendor.id}", fix)
+    for channel, why in vendor.off_limits.items():
+        if _stands_in(act.target, {channel: vendor.channels.get(channel)}):
+            fix = f"leave {channel} out of the steps, or take it off off_limits once the vendor has agreed"
+            return _no(Rule.OFF_LIMITS, f"{channel} of {vendor.id} must not be used by a machine: {why}", fix)
     if act.kind is not ActKind.CALL:
         return ALLOWED
     verdict = judge_number(act.target, vendor)
@@ -246,7 +251,11 @@ def _is_emergency(digits: str, country: str) -> bool:
 
 def is_named(target: str, vendor: Vendor) -> bool:
     """Whether a host (with or without its port), number or mail address stands in the vendor's channels."""
-    named = frozenset(_named(vendor.channels))
+    return _stands_in(target, vendor.channels)
+
+
+def _stands_in(target: str, channels: Mapping[str, object]) -> bool:
+    named = frozenset(_named(channels))
     wanted = target.lower()
     host = _host_of(f"//{wanted}") if "@" not in wanted else ""
     return wanted in named or (host != "" and host in named)

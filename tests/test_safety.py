@@ -64,6 +64,18 @@ def test_nothing_passes_while_stopped(act: Act) -> None:
     )
 
 
+def test_a_channel_that_machines_must_not_use_is_refused_and_no_other() -> None:
+    vendor = dataclasses.replace(ACME, off_limits={"portal": "its terms forbid automated tickets"})
+    for act in (TICKET, LOOK):
+        rule, reason, fix = refused(act, vendor=vendor)
+        assert (rule, reason) == (
+            Rule.OFF_LIMITS,
+            "portal of acme must not be used by a machine: its terms forbid automated tickets",
+        )
+        assert "off_limits" in fix
+    assert judge(CALL, PLAN, vendor, MONDAY_NOON, Usage()).allowed
+
+
 def test_the_authorisation_holds_to_the_end_of_its_day_where_the_vendor_is() -> None:
     plan = dataclasses.replace(PLAN, authorisation=dataclasses.replace(PLAN.authorisation, until=date(2026, 11, 22)))
     in_bavaria = dataclasses.replace(LOOK, target="hilfe.bolt.example")

@@ -12,10 +12,11 @@ from audit.ledger.artifacts import ArtifactFolder
 from audit.ledger.store import Ledger
 from audit.plan.reader import parse_plan
 from audit.settings import Settings
-from probes.errors import UserError
+from probes.errors import Unavailable, UserError
 from reports import signing
 from reports.pack import Packed, write_pack
 from reports.report import ReportFiles, write_report
+from reports.tables import json_text, tables
 
 AUDIENCES = ("executive",)
 LATER = ("vendor", "selection")
@@ -53,6 +54,24 @@ def write_audit_report(
         now_utc=now_utc or datetime.now(UTC),
         key_fingerprint=signing.load_or_create(settings.home).fingerprint,
     )
+
+
+def write_audit_data(ledger: Ledger, audit: str, out: Path, version: str) -> list[Path]:
+    """Write what the analysis says as tables and one JSON document, without a report; return the files.
+
+    Raises:
+        Unavailable: the folder cannot be written.
+    """
+    analysis = analyse_audit(ledger, audit, version)
+    texts = tables(analysis, {}) | {"data.json": json_text(analysis)}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        message = f"the data cannot be written: {exc.strerror}"
+        raise Unavailable(message, at=str(out), fix="name another folder with --out") from exc
+    return [out / name for name in texts]
 
 
 def write_audit_pack(

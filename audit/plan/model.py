@@ -132,7 +132,8 @@ class Vendor:
     """A vendor. `place` is an ISO 3166 country or subdivision (GB, DE-BY); `hours` as "Mon-Fri 09:00-17:30".
 
     We call within `hours`, or within `call_hours` where they are given. Numbers of other countries than the vendor's
-    own are called only if `countries` lists them.
+    own are called only if `countries` lists them. `off_limits` names channels that must not be used by a machine, each
+    with the reason (robots.txt, terms of use): whatever they alone name is refused.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -144,6 +145,7 @@ class Vendor:
     call_hours: HoursText | None = None
     countries: tuple[Country, ...] = ()
     channels: Mapping[Name, Any] = field(default_factory=dict)
+    off_limits: Mapping[Name, Text] = field(default_factory=dict)
     promises: tuple[Promise, ...] = ()
 
 

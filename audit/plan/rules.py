@@ -22,7 +22,11 @@ def find_faults(draft: Draft) -> Iterator[Found]:
     for section in ("vendors", "personas", "scenarios"):
         yield from _ids(draft, section)
     for index, vendor in draft.vendors.items():
-        yield from _promises(vendor, draft.channel_names(vendor.id), ("vendors", index, "promises"))
+        channels = draft.channel_names(vendor.id)
+        yield from _promises(vendor, channels, ("vendors", index, "promises"))
+        for name in vendor.off_limits:
+            if name not in channels:
+                yield ("vendors", index, "off_limits", name), f'unknown channel "{name}"', choices(channels, name)
     for index, persona in draft.personas.items():
         yield from _pair(draft, persona, ("personas", index, "pair"))
     for index, sample in draft.samples.items():

@@ -103,6 +103,15 @@ def test_the_sealed_report_is_the_one_beside_it(demo: Path) -> None:
         assert archive.read(name) == (demo / "report" / "report.pdf").read_bytes()
 
 
+def test_the_data_alone_comes_without_a_browser(demo: Path, tmp_path: Path) -> None:
+    result = holdproof("report", "--data", "--home", demo / "home", "--out", tmp_path / "data", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    files = [Path(name) for name in json.loads(result.stdout)["files"]]
+    assert {"measures.csv", "promises.csv", "data.json"} <= {path.name for path in files}
+    beside = (demo / "report" / "data.json").read_text(encoding="utf-8")
+    assert (tmp_path / "data" / "data.json").read_text(encoding="utf-8") == beside
+
+
 def test_what_was_found_stands_in_the_report(demo: Path) -> None:
     text = subprocess.run(["pdftotext", "-layout", demo / "report" / "report.pdf", "-"], capture_output=True, text=True)
     words = " ".join(text.stdout.split())
