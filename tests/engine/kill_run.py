@@ -35,8 +35,6 @@ from probes.events import CallDialled, CaseClosed, ContactEnded, ContactStarted,
 from probes.registry import PROBES
 from tests.engine import desk_probe, line_probe
 
-PROBES["web_ticket"], PROBES["phone_call"] = desk_probe.__name__, line_probe.__name__
-
 PLAN = """\
 holdproof: 1
 name: Round {number}
@@ -273,6 +271,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 
 
 def main() -> int:
+    PROBES["web_ticket"], PROBES["phone_call"] = desk_probe.__name__, line_probe.__name__
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500, help="in all, shared out over databases and workers")
     parser.add_argument("--seed", type=int, default=6)

@@ -12,10 +12,9 @@ from audit.settings import load_settings
 from probes.errors import AuditError
 from probes.registry import PROBES
 
-PROBES["web_ticket"], PROBES["phone_call"] = "tests.engine.desk_probe", "tests.engine.line_probe"
-
 
 def main() -> int:
+    PROBES["web_ticket"], PROBES["phone_call"] = "tests.engine.desk_probe", "tests.engine.line_probe"
     plan, home = Path(sys.argv[1]), Path(sys.argv[2])
     try:
         ledger = Ledger.in_folder(home)

