@@ -38,6 +38,7 @@ class Capability(StrEnum):
     LIVE_AUDIO = "live_audio"
     WHO_ENDED = "who_ended"
     SIP_CODE = "sip_code"
+    JOIN = "join"
 
 
 class CallState(StrEnum):
@@ -80,6 +81,9 @@ Line = Press | Say | Pause
 class CallRequest:
     """One call to place. `script` is carried out blindly from the moment of answer, then the line is held until
     `hold_line_s` after the script's end, or the far end hangs up, or `longest_s` after the answer; then we hang up.
+
+    A `live` call has no script: its audio reaches us while it lasts, and whoever holds its `LiveCall` acts on it, until
+    `longest_s` after the answer at most.
     """
 
     to: str
@@ -89,6 +93,7 @@ class CallRequest:
     record: bool
     script: tuple[Line, ...]
     hold_line_s: float
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +166,46 @@ class Frame:
     samples: bytes
 
 
+class CallOver(Exception):
+    """The call ended before or while we acted on it: what was asked for was not done, or not to its end."""
+
+
 class LiveCall(Protocol):
-    """A call whose audio reaches us while it lasts."""
+    """A call whose audio reaches us while it lasts, in the process that placed it.
+
+    Media time counts from the first frame; it is the only clock of what happens within the call.
+    """
 
     call_id: str
 
-    def frames(self, side: Side) -> AsyncIterator[Frame]:
-        """Yield that side's audio by media time until the call ends; lost frames leave gaps."""
+    def frames(self) -> AsyncIterator[Frame]:
+        """Yield both sides' audio by media time until the call ends; lost frames leave gaps. For one reader."""
         ...
 
     async def send_digits(self, press: Press) -> None:
-        """Press keys."""
+        """Press keys; return when they are sent.
+
+        Raises:
+            CallOver: the call has ended.
+        """
         ...
 
-    async def play(self, line: Say) -> float:
-        """Speak a line and return the media time at which the far end had heard it."""
+    async def play(self, line: Say) -> None:
+        """Speak a line; return when the far end has heard it, as far as the carrier tells.
+
+        Raises:
+            CallOver: the call ended before the line did.
+        """
+        ...
+
+    async def join(self, number: str, ring_at_most_s: float) -> bool:
+        """Let our auditor's own telephone ring and join it to the call; return whether it was answered.
+
+        The call stays up either way. Only where the carrier can do `Capability.JOIN`.
+
+        Raises:
+            CallOver: the call has ended.
+        """
         ...
 
 
@@ -194,6 +224,14 @@ class Carrier(Protocol):
             NotPlaced: this number cannot be reached.
             Unavailable: the request did not reach the carrier, or it turned the request away for now: no call.
             DialUncertain: the call may or may not have been placed.
+        """
+        ...
+
+    async def live(self, call_id: str) -> LiveCall | None:
+        """Return the live side of a call once its audio is here; None if this process cannot have it.
+
+        Waits while the call is being set up. None: it was not placed live, another process placed it, or it ended
+        without being answered.
         """
         ...
 

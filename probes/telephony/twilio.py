@@ -20,6 +20,7 @@ from probes.telephony.carrier import (
     Capability,
     Dialled,
     DialUncertain,
+    LiveCall,
     Press,
     RawRecord,
     RecordingInfo,
@@ -110,6 +111,10 @@ class TwilioCarrier:
         except Unavailable as exc:
             raise _uncertain(doing, exc.message) from exc
         return Dialled(call.sid, call.date_created, _ERROR_S)
+
+    async def live(self, call_id: str) -> LiveCall | None:  # noqa: ARG002  (no call is placed live yet)
+        """Return None: this carrier places no live calls yet."""
+        return None
 
     async def status(self, call_id: str) -> CallStatus:
         """Return the call's state; once it is over, also recordings, notifications and (if bought) the summary."""
