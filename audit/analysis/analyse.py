@@ -199,7 +199,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         agreements=agreed,
         follow_through=through,
         costs=costs,
-        profile=_profile_note(profile),
+        profile=_profile_note(profile, measures),
         scorecards=cards,
         judgements=tuple(judgements),
         accounting=tuple(one.accounting for one in audited),
@@ -285,9 +285,10 @@ def _authorisation(plan: Plan) -> str:
     return f"{given.basis.replace('_', ' ')}, by {given.by}, until {given.until.isoformat()}"
 
 
-def _profile_note(profile: Profile) -> ProfileNote:
-    units = {id: spec.unit for id, spec in BY_ID.items()}
-    names = {id: spec.name for id, spec in BY_ID.items()}
+def _profile_note(profile: Profile, measures: Sequence[Measure]) -> ProfileNote:
+    # The registry's measures, and those of a vendor as a whole.
+    units = {id: spec.unit for id, spec in BY_ID.items()} | {measure.id: measure.unit for measure in measures}
+    names = {id: spec.name for id, spec in BY_ID.items()} | {measure.id: measure.name for measure in measures}
     return ProfileNote(
         id=profile.id,
         name=profile.name,
