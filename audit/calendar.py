@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -148,7 +149,6 @@ class BusinessCalendar:
     place: str
     _parsed: Hours = field(init=False, repr=False, compare=False)
     _zone: ZoneInfo = field(init=False, repr=False, compare=False)
-    _holidays: dict[int, frozenset[date]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_parsed", parse_hours(self.hours))
@@ -252,12 +252,15 @@ class BusinessCalendar:
         return local.astimezone(UTC)
 
     def _is_holiday(self, day: date) -> bool:
-        if day.year not in self._holidays:
-            import holidays
+        return day in _holidays(self.place, day.year)
 
-            country, part = split_place(self.place)
-            self._holidays[day.year] = frozenset(holidays.country_holidays(country, subdiv=part, years=day.year))
-        return day in self._holidays[day.year]
+
+@lru_cache(maxsize=1024)
+def _holidays(place: str, year: int) -> frozenset[date]:
+    import holidays
+
+    country, _, part = place.partition("-")  # whoever reads a plan has checked it: `split_place` loads every country
+    return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
 
 
 def _aware(moment: datetime) -> datetime:

@@ -94,7 +94,13 @@ def talk_s(timeline: Timeline) -> float:
 
 
 def read_call(case: Case, contact: Contact, number: int) -> CallRecord:
-    """Read a call's clocks and phases off its events."""
+    """Read a call's clocks and phases off its events; worked out once, when all events are in."""
+    if contact.id not in case.call_records:
+        case.call_records[contact.id] = _read_call(case, contact, number)
+    return case.call_records[contact.id]
+
+
+def _read_call(case: Case, contact: Contact, number: int) -> CallRecord:
     timeline = contact.timeline()
     begin = contact.dialled or contact.started
     end = contact.call_ended or contact.ended

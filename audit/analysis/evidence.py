@@ -41,9 +41,7 @@ def cited_evidence(facts: Facts, cited: Collection[str]) -> tuple[Evidence, ...]
     """Return the evidence that is cited somewhere, in the order of the chain."""
     found = []
     places = {int(number[1:]) for number in cited}
-    for event in facts.events:
-        if event.seq not in places:
-            continue
+    for event in [event for event in facts.events if event.seq in places]:
         number = evidence_number(event)
         case = facts.cases.get(event.case) if event.case else None
         found.append(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit.analysis.model import PromiseRecord
+from audit.analysis.model import CallRecord, PromiseRecord
 from audit.analysis.reading import MessageKind, Reading, plain, read_message
 from audit.analysis.settling import settled
 from audit.calendar import BusinessCalendar
@@ -207,6 +207,7 @@ class Case:
     resolved_by: Event | None = None
     seen_keys: set[str] = field(default_factory=set)
     records: list[PromiseRecord] = field(default_factory=list)
+    call_records: dict[str, CallRecord] = field(default_factory=dict)
     business: BusinessCalendar | None = None
     weekdays: BusinessCalendar | None = None
 
@@ -279,32 +280,37 @@ def read_facts(events: Sequence[Event], plan: Plan) -> Facts:
     latest = ordered[0].at_utc if ordered else None
     cases, takers = facts.cases, _TAKERS
     for event in ordered:
-        at, what = event.at_utc, event.what
-        kind = type(what)
+        at, kind = event.at_utc, type(event.what)
         if latest is not None and at < latest:
             facts.backwards += kind not in _LATE_WRITTEN
         else:
             latest = at
         take = takers.get(kind)
-        if take is not None and event.case is not None:
+        if take is not None:
+            if event.case is None:
+                continue
             case = cases.get(event.case)
             if case is not None:
                 take(case, case.contacts.get(event.contact) if event.contact is not None else None, event)
             else:
                 facts.homeless += 1
-        elif kind not in _OF_THE_AUDIT:
-            continue
-        elif isinstance(what, CaseOpened) and event.case is not None:
-            if event.case not in cases:
-                cases[event.case] = _open_case(event, what, scenarios)
-        elif isinstance(what, AuditStarted):
-            facts.started = event
-        elif isinstance(what, AuditEnded):
-            facts.ended = event
+        elif kind in _OF_THE_AUDIT:
+            _of_the_audit(facts, event, scenarios)
     facts.last_at_utc = latest
     for case in facts.cases.values():
         case.settle()
     return facts
+
+
+def _of_the_audit(facts: Facts, event: Event, scenarios: Mapping[str, Scenario]) -> None:
+    what = event.what
+    if isinstance(what, CaseOpened):
+        if event.case is not None and event.case not in facts.cases:
+            facts.cases[event.case] = _open_case(event, what, scenarios)
+    elif isinstance(what, AuditStarted):
+        facts.started = event
+    elif isinstance(what, AuditEnded):
+        facts.ended = event
 
 
 def _in_order(events: Sequence[Event]) -> tuple[Sequence[Event], int]:

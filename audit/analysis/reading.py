@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from audit.analysis.reading_due import has_due_words, read_due
-from audit.analysis.reading_languages import Language, folded, is_known, languages_of
+from audit.analysis.reading_languages import Language, folded, is_known, languages_of, load_language
 from audit.analysis.reading_text import own_words, sentences, shown, without_ours
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
@@ -181,26 +181,26 @@ def _with_ours(found: _Found, ours: Sequence[str]) -> Reading:
     return reading
 
 
+@lru_cache(maxsize=16384)
+def _signs_of(sentence: str, code: str) -> tuple[str, ...]:
+    # Desks write the same sentences again and again around what is new.
+    return tuple(load_language(code).signs_of(sentence))
+
+
 @lru_cache(maxsize=8192)
 def _read(words: str, subject: str) -> _Found:
     """Read the author's own words."""
     whole = folded(words)
     languages = languages_of(whole)
-    # What no stem of occurs in the text is not looked for in its sentences.
-    wanted = {
-        (language.code, name): rules
-        for language in languages
-        for name, rules in language.signs.items()
-        if rules.may_occur(whole)
-    }
     parts = [(sentence, folded(sentence)) for sentence in sentences(words)]
     signs: dict[str, list[int]] = {}
     confidences: dict[str, float] = {}
     for number, (_, text) in enumerate(parts):
-        for (_, name), rules in wanted.items():
-            if (not signs.get(name) or signs[name][-1] != number) and rules.search(text):
-                signs.setdefault(name, []).append(number)
-                confidences[name] = rules.confidence
+        for language in languages:
+            for name in _signs_of(text, language.code):
+                if not signs.get(name) or signs[name][-1] != number:
+                    signs.setdefault(name, []).append(number)
+                    confidences[name] = language.signs[name].confidence
     cues = _cues(parts, signs, confidences, languages)
     kind, place, confidence = _kind(parts, signs, cues, folded(subject), is_known(whole), languages)
     if kind is MessageKind.MACHINE:
@@ -265,8 +265,9 @@ def _kind(
     engaged = [number for number in signs.get("engaged", ()) if number not in from_machine]
     substance = [cue for cue in cues if cue.kind in _SUBSTANCE]
     warm = len(person) + 0.6 * len(engaged) + (0.5 if substance else 0.0)
-    announced = any(language.signs["automatic"].search(subject) or language.signs["away"].search(subject)
-                    or language.signs["bounce"].search(subject) for language in languages)  # fmt: skip
+    announced = bool(subject) and any(
+        language.signs[name].search(subject) for language in languages for name in ("automatic", "away", "bounce")
+    )
     if signs.get("system") and len(parts) <= 3 and not person and not engaged and not machine:
         return MessageKind.NOTICE, signs["system"][0], 0.85
     if machine:

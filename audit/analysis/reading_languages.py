@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
 _WORD = re.compile(r"\w+")
-_SPACES = re.compile(r"\s+")
 _NAME = re.compile(r"\{(\w+)\}")
 _GROUP = re.compile(r"(?<!\\)\((?!\?)")
 _FOLDS = str.maketrans(
@@ -38,15 +38,29 @@ def folded(text: str) -> str:
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
-    return _SPACES.sub(" ", text).strip().casefold()
+    return " ".join(text.split()).casefold()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
-    """One pattern, and the stems of which one must occur for it to be tried."""
+    """One pattern, and the stems of which one must occur for it to be tried.
+
+    It is compiled when it is first tried: most audits need a few rules of one language. `where` it stands is for the
+    message about a pattern that does not compile.
+    """
 
     stems: tuple[str, ...]
-    pattern: re.Pattern[str]
+    source: str
+    where: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The compiled pattern.
+
+        Raises:
+            LanguageFault: it does not compile.
+        """
+        return _compiled(self.source, self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +80,44 @@ class RuleSet:
                 return found
         return None
 
-    def may_occur(self, text: str) -> bool:
-        """Whether any rule's stem occurs in a folded text."""
-        return any(stem in text for rule in self.rules for stem in rule.stems)
+
+class StemIndex:
+    """Finds the rules of which a stem occurs in a sentence, without trying every stem.
+
+    Each stem stands under three of its signs, the rarest ones, so that of a thousand stems a sentence tries some tens.
+    """
+
+    def __init__(self, signs: Mapping[str, RuleSet]) -> None:
+        by_stem: dict[str, list[tuple[str, Rule]]] = {}
+        for name, rules in signs.items():
+            for rule in rules.rules:
+                for stem in rule.stems:
+                    by_stem.setdefault(stem, []).append((name, rule))
+        often = Counter(gram for stem in by_stem for gram in _grams(stem))
+        self._short: list[tuple[str, list[tuple[str, Rule]]]] = []
+        self._by_gram: dict[str, list[tuple[str, list[tuple[str, Rule]]]]] = {}
+        for stem, rules_of in by_stem.items():
+            if grams := _grams(stem):
+                self._by_gram.setdefault(min(grams, key=lambda gram: (often[gram], gram)), []).append((stem, rules_of))
+            else:
+                self._short.append((stem, rules_of))
+        self._grams = frozenset(self._by_gram)
+
+    def candidates(self, sentence: str) -> Iterator[tuple[str, Rule]]:
+        """Yield each rule with the name of its sign, once."""
+        tried: set[int] = set()
+        groups = [self._short, *(self._by_gram[gram] for gram in self._grams.intersection(_grams(sentence)))]
+        for group in groups:
+            for stem, rules_of in group:
+                if stem in sentence:
+                    for name, rule in rules_of:
+                        if id(rule) not in tried:
+                            tried.add(id(rule))
+                            yield name, rule
+
+
+def _grams(text: str) -> set[str]:
+    return {text[place : place + 3] for place in range(len(text) - 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +153,19 @@ class Language:
     header_names: frozenset[str]
     items: tuple[Asked, ...]
     time: TimeWords
+    index: StemIndex
+
+    def signs_of(self, sentence: str) -> list[str]:
+        """Return the names of the signs that a folded sentence shows; the same as `search` of each of them says."""
+        candidates: dict[str, list[Rule]] = {}
+        for name, rule in self.index.candidates(sentence):
+            candidates.setdefault(name, []).append(rule)
+        return [
+            name
+            for name, rules in candidates.items()
+            if any(rule.pattern.search(sentence) for rule in rules)
+            and not any(other.pattern.search(sentence) for other in self.signs[name].excluded)
+        ]
 
 
 def language_codes() -> tuple[str, ...]:
@@ -134,7 +196,7 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
     """Read a language document.
 
     Raises:
-        LanguageFault: a pattern does not compile, or names a fragment that there is not.
+        LanguageFault: a pattern names a fragment that there is not, or one of those for time does not compile.
     """
     words = {name: folded(value) for name, value in document.get("words", {}).items()}
 
@@ -145,16 +207,22 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
                 continue
             stems, separator, pattern = line.rpartition(" :: ")
             stems_of = tuple(folded(stem) for stem in stems.split("|")) if separator else ("",)
-            found.append(Rule(stems_of, compiled(pattern.strip(), where)))
+            found.append(Rule(stems_of, source(pattern.strip(), where), place(where, pattern)))
         return tuple(found)
 
-    def compiled(pattern: str, where: str, ends: str = r"(?!\w)") -> re.Pattern[str]:
+    def place(where: str, pattern: str) -> str:
+        return f"languages/{code}.toml, {where}: {pattern.strip()!r}"
+
+    def source(pattern: str, where: str) -> str:
         try:
             text = _NAME.sub(lambda m: f"({words[m.group(1)]})", folded(pattern))
-            text = _GROUP.sub("(?:", text).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
-            return re.compile(rf"(?<!\w)(?:{text}){ends}")
-        except (KeyError, re.error) as exc:
-            raise LanguageFault(f"languages/{code}.toml, {where}: {pattern!r}: {exc}") from exc
+        except KeyError as exc:
+            raise LanguageFault(f"{place(where, pattern)}: there are no words {exc}") from exc
+        text = _GROUP.sub("(?:", text).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
+        return rf"(?<!\w)(?:{text})(?!\w)"
+
+    def compiled(pattern: str, where: str) -> re.Pattern[str]:
+        return _compiled(source(pattern, where), place(where, pattern))
 
     def rule_set(given: Mapping[str, Any], where: str) -> RuleSet:
         return RuleSet(
@@ -171,10 +239,12 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
         rf"(?:{units})(?!\w)"
     )
     text = document["text"]
+    signs = {name: rule_set(given, name) for name, given in document["signs"].items()}
     return Language(
         code=code,
         common=frozenset(_WORD.findall(folded(document["common"]))),
-        signs={name: rule_set(given, name) for name, given in document["signs"].items()},
+        signs=signs,
+        index=StemIndex(signs),
         closings=rule_set({"rules": text["closings"]}, "text.closings"),
         quote_heads=rule_set({"rules": text["quote_heads"]}, "text.quote_heads"),
         header_names=frozenset(map(folded, text["headers"])),
@@ -192,6 +262,13 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
             day_first=bool(time["day_first"]),
         ),
     )
+
+
+def _compiled(source: str, where: str) -> re.Pattern[str]:
+    try:
+        return re.compile(source)
+    except re.error as exc:
+        raise LanguageFault(f"{where}: {exc}") from exc
 
 
 UNITS = ("workhour", "workday", "minute", "hour", "day", "week", "month")
@@ -212,17 +289,22 @@ def languages_of(folded_text: str) -> tuple[Language, ...]:
 
     A text in two languages (many desks write the same twice) gives both.
     """
-    tokens = _WORD.findall(folded_text[:4000])
-    counts = [(sum(token in language.common for token in tokens), language) for language in all_languages()]
-    most = max(count for count, _ in counts)
+    counts, _ = _common_words(folded_text)
+    most = max(counts)
     if most == 0:
         return all_languages()
-    likely = sorted((pair for pair in counts if pair[0] * 3 >= most), key=lambda pair: -pair[0])
-    return tuple(language for _, language in likely)
+    likely = [(count, language) for count, language in zip(counts, all_languages(), strict=True) if count * 3 >= most]
+    return tuple(language for _, language in sorted(likely, key=lambda pair: -pair[0]))
 
 
 def is_known(folded_text: str) -> bool:
     """Whether the text has enough common words of a language that we know."""
+    counts, tokens = _common_words(folded_text)
+    return max(counts) * 8 >= tokens
+
+
+@lru_cache(maxsize=64)
+def _common_words(folded_text: str) -> tuple[tuple[int, ...], int]:
+    """Return how many of a text's words are common ones of each language, and how many words there are."""
     tokens = _WORD.findall(folded_text[:4000])
-    most = max(sum(token in language.common for token in tokens) for language in all_languages())
-    return most * 8 >= len(tokens)
+    return tuple(sum(map(language.common.__contains__, tokens)) for language in all_languages()), len(tokens)

@@ -143,18 +143,14 @@ def without_ours(text: str, ours: Sequence[str]) -> tuple[str, bool]:
     """
     if not ours:
         return text, False
-    spans = [(found.start(), found.end(), found.group().casefold()) for found in _WORD.finditer(text)]
-    tokens = [token for _, _, token in spans]
-    known: set[tuple[str, ...]] = set()
-    short: list[tuple[str, ...]] = []
-    for own in ours:
-        shingles, whole = _shingles(own)
-        known |= shingles
-        if not shingles and whole:
-            short.append(whole)
+    tokens = [token.casefold() for token in _WORD.findall(text)]
+    known, short = _known(tuple(ours))
+    runs = list(zip(*(tokens[place:] for place in range(_SHINGLE)), strict=False))
+    if not short and known.isdisjoint(runs):
+        return text, False
     mine = [False] * len(tokens)
-    for place in range(len(tokens) - _SHINGLE + 1):
-        if tuple(tokens[place : place + _SHINGLE]) in known:
+    for place, run in enumerate(runs):
+        if run in known:
             mine[place : place + _SHINGLE] = [True] * _SHINGLE
     for whole in short:
         if tuple(tokens) == whole or (len(whole) >= 3 and tuple(tokens[-len(whole) :]) == whole):
@@ -162,19 +158,26 @@ def without_ours(text: str, ours: Sequence[str]) -> tuple[str, bool]:
     if not any(mine):
         return text, False
     left, at = [], 0
-    for (start, end, _), is_mine in zip(spans, mine, strict=True):
+    for found, is_mine in zip(_WORD.finditer(text), mine, strict=True):
         if is_mine:
-            left.append(text[at:start])
-            at = end
+            left.append(text[at : found.start()])
+            at = found.end()
     left.append(text[at:])
     return "".join(left).strip(), True
 
 
 @lru_cache(maxsize=512)
-def _shingles(own: str) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
-    tokens = tuple(_WORD.findall(own.casefold()[:50_000]))
-    runs = frozenset(tokens[place : place + _SHINGLE] for place in range(len(tokens) - _SHINGLE + 1))
-    return runs, tokens
+def _known(ours: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], tuple[tuple[str, ...], ...]]:
+    """Return all runs of six words of our texts, and the words of each text that is shorter."""
+    runs: set[tuple[str, ...]] = set()
+    short: list[tuple[str, ...]] = []
+    for own in ours:
+        tokens = tuple(_WORD.findall(own.casefold()[:50_000]))
+        if len(tokens) >= _SHINGLE:
+            runs.update(zip(*(tokens[place:] for place in range(_SHINGLE)), strict=False))
+        elif tokens:
+            short.append(tokens)
+    return frozenset(runs), tuple(short)
 
 
 def sentences(text: str) -> list[str]:

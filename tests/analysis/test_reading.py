@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from audit.analysis.reading import CueKind, MessageKind, own_words, plain, promises_in, read_message
 from audit.analysis.reading_due import due_moment, read_due
+from audit.analysis.reading_languages import all_languages, folded
+from audit.analysis.reading_text import sentences
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
 from bench.reading_bench import labelled
@@ -127,3 +129,21 @@ def test_a_hundred_thousand_signs_are_read_in_bounded_time(unit: str) -> None:
     text = (unit * (100_000 // len(unit) + 1))[:100_000]
     read_message(said(text), [plain(text)])
     due_moment(text, WEDNESDAY, LONDON)
+
+
+@pytest.mark.parametrize("language", all_languages(), ids=lambda language: language.code)
+def test_every_rule_of_a_language_can_be_tried(language) -> None:
+    for rules in (*language.signs.values(), language.closings, language.quote_heads):
+        for rule in (*rules.rules, *rules.excluded):
+            rule.pattern.search("")  # compiles, or says which line does not
+
+
+def test_the_index_of_stems_finds_what_trying_every_rule_finds() -> None:
+    found = 0
+    for message in [*labelled("written_with_the_rules"), *labelled("held_out")]:
+        for sentence in map(folded, sentences(message.text)):
+            for language in all_languages():
+                tried = {name for name, rules in language.signs.items() if rules.search(sentence)}
+                assert set(language.signs_of(sentence)) == tried
+                found += len(tried)
+    assert found > 1000
