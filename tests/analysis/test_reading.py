@@ -146,4 +146,4 @@ def test_the_index_of_stems_finds_what_trying_every_rule_finds() -> None:
                 tried = {name for name, rules in language.signs.items() if rules.search(sentence)}
                 assert set(language.signs_of(sentence)) == tried
                 found += len(tried)
-    assert found > 1000
+    assert found > 400
