@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio import calls
+from probes.audio import calls, who
 from probes.audio.frames import CHUNK, FRAME_S, Floats, FrameReader, Frames, Kept, join_kept
+from probes.audio.holds import HoldSpan, find_holds, take_back_songs
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, Net, weights
@@ -152,12 +153,11 @@ def assemble(odds: Floats, kept: list[Kept], duration_s: float, caller: NDArray[
     frames = Heard(len(odds), kept)
     cut = stretches(odds, frames.level_dbfs)
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
-    parts = calls.settle(calls.pieces(cut, tones, duration_s))
-    speech = [p for p in parts if p.kind == "speech"]
-    matches = find_repeats(frames.prints, [(_step(p.start_s), _step(p.end_s), p.over_music) for p in speech])
-    parts = calls.mark_repeats(parts, speech, matches, frames.level_dbfs)
+    parts = calls.noise_is_no_music(calls.pieces(cut, tones, duration_s), frames.level_dbfs)
+    parts = calls.settle(parts)
+    parts = _repeats_marked(parts, frames)
     spans, loops = _holds_and_loops(parts, frames, len(odds))
-    calls.say_who(parts, spans, _voices(parts, frames))
+    who.say_who(parts, spans, _voices(parts, frames))
     messages = _messages(parts)
     painted = _painted(parts, len(odds))
     holds = tuple(_hold(h, parts, frames, painted, loop) for h, loop in zip(spans, loops, strict=True))
@@ -180,18 +180,32 @@ def assemble(odds: Floats, kept: list[Kept], duration_s: float, caller: NDArray[
     )
 
 
+def _repeats_marked(parts: list[calls.Piece], frames: "Heard") -> list[calls.Piece]:
+    """Compare what was said, and once more what turned out to be two things: a message and what follows it."""
+    only: set[int] | None = None
+    for _ in range(2):
+        speech = [p for p in parts if p.kind == "speech"]
+        spans = [(_step(p.start_s), _step(p.end_s), p.over_music) for p in speech]
+        matches = find_repeats(frames.prints, spans, only=only)
+        parts, cut_off = calls.mark_repeats(parts, speech, matches, frames.level_dbfs)
+        if not cut_off:
+            break
+        only = {i for i, p in enumerate(q for q in parts if q.kind == "speech") if any(p is c for c in cut_off)}
+    return parts
+
+
 def _holds_and_loops(
     parts: list[calls.Piece], frames: "Heard", count: int
-) -> tuple[list[calls.HoldSpan], list[tuple[float, float] | None]]:
+) -> tuple[list[HoldSpan], list[tuple[float, float] | None]]:
     """Find holds and their loops; what comes again with the loop is music, whatever it sounded like."""
-    spans = calls.find_holds(parts, frames.level_dbfs)
+    spans = find_holds(parts, frames.level_dbfs)
     loops: list[tuple[float, float] | None] = []
     for span in spans:
         music = _painted(parts, count)[::STEP][: len(frames.prints)] == MUSIC
         steps = slice(_step(span.start_s), _step(span.end_s))
         loop = loop_s(frames.prints[steps], music[steps]) if music[steps].any() else None
         if loop is not None:
-            calls.take_back_songs(parts, span, loop[0] / (FRAME_S * STEP), frames.prints)
+            take_back_songs(parts, span, loop[0] / (FRAME_S * STEP), frames.prints)
         loops.append(loop)
     return spans, loops
 
@@ -223,7 +237,7 @@ def _painted(parts: list[calls.Piece], n: int) -> NDArray[np.int8]:
     return kinds(laid, n)
 
 
-def _voices(parts: list[calls.Piece], frames: Heard) -> calls.Voices:
+def _voices(parts: list[calls.Piece], frames: Heard) -> who.Voices:
     spectra: list[NDArray[np.float32] | None] = []
     for p in parts:
         a, b = _step(p.start_s), _step(p.end_s)
@@ -233,7 +247,7 @@ def _voices(parts: list[calls.Piece], frames: Heard) -> calls.Voices:
         mel = frames.mel_db[a:b].astype(np.float32)
         loud = mel.mean(axis=1)
         spectra.append(mel[loud > np.percentile(loud, 95) - 20].mean(axis=0))
-    return calls.Voices(tuple(spectra))
+    return who.Voices(tuple(spectra))
 
 
 def _messages(parts: list[calls.Piece]) -> tuple[Message, ...]:
@@ -270,7 +284,7 @@ def _segment(p: calls.Piece) -> Segment:
 
 
 def _hold(
-    span: calls.HoldSpan,
+    span: HoldSpan,
     parts: list[calls.Piece],
     frames: Heard,
     painted: NDArray[np.int8],

@@ -1,5 +1,6 @@
 """Which speech is said again in the same call, word for word in the same voice, and therefore is a recording."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +45,20 @@ def fingerprint(mel_db: Floats) -> Floats:
     return np.asarray(np.clip(half, -18, 18), dtype=np.float32)
 
 
-def find_repeats(prints: Floats, speech: list[tuple[int, int, bool]], *, newest_only: bool = False) -> list[Match]:
+def find_repeats(
+    prints: Floats,
+    speech: list[tuple[int, int, bool]],
+    *,
+    newest_only: bool = False,
+    only: Collection[int] | None = None,
+) -> list[Match]:
     """Compare every speech stretch with all that was said before it.
 
     Args:
         prints: (n, bands) of the whole call, every 40 ms.
         speech: start, end (in 40 ms steps) and whether music is under it, in order.
         newest_only: look only whether the last stretch was said before.
+        only: look only whether these stretches were.
 
     Returns:
         For each stretch that was said before, its best match.
@@ -62,6 +70,8 @@ def find_repeats(prints: Floats, speech: list[tuple[int, int, bool]], *, newest_
     out = []
     for which in [len(usable) - 1] if newest_only else range(1, len(usable)):
         i, a, b, over = usable[which]
+        if only is not None and i not in only:
+            continue
         found = said.before(which, b - a, over)
         if found is not None:
             similarity, earlier, shift, offset, length = found

@@ -1,0 +1,278 @@
+"""From the pieces of a call to its holds: music with what interrupts it, and waits in silence with messages."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from probes.audio.calls import LONGEST_STRAY_S, NOTE_PAUSE_S, SHORTEST_MUSIC_S, TOUCHES_S, Piece, loud_part_dbfs
+from probes.audio.frames import Floats
+from probes.audio.repeats import STEP_S
+from probes.audio.timeline import HoldMode, Label
+
+_WEAK_MUSIC_S, _WEAK_ODDS = 15.0, 0.75
+_LONGEST_GAP_S = 12.0  # silence inside a hold with music: loop gaps, tunes that die away
+_STRAY_WORDS_S = 4.0  # of a message, not known again
+_LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
+_LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
+_SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
+_LONG_SILENCE_S = 11.0
+_FAINT_DB, _FAINT_MUSIC_S = 19.0, 40.0
+_SOFTER_DB, _LONGEST_LISTENING_S, _TALK_SHARE, _AROUND_S = 9.0, 12.0, 0.3, 12.0
+_LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.93
+MUSICAL = (HoldMode.MUSIC, HoldMode.MUSIC_AND_MESSAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSpan:
+    """Pieces `first`..`last` make one hold."""
+
+    start_s: float
+    end_s: float
+    mode: HoldMode
+    first: int
+    last: int
+    confidence: float
+
+
+def find_holds(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
+    """Return the holds: music with what interrupts it, and silent waits with messages in them."""
+    spans = _with_music(parts, level_dbfs)
+    return sorted(spans + _without_music(parts, spans), key=lambda h: h.start_s)
+
+
+def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
+    musical = [i for i, p in enumerate(parts) if p.kind == "music" or (p.kind == "speech" and p.over_music)]
+    groups: list[list[int]] = []
+    for i in musical:
+        if groups and _same_hold(parts, groups[-1][-1], i):
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    out = []
+    for g in (_from_music_to_music(parts, _without_strays(parts, group, level_dbfs)) for group in groups):
+        first, last = g[0], g[-1]
+        music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
+        if music_s < SHORTEST_MUSIC_S or (music_s < 4 and len(g) == 1 and parts[first].odds < 0.8):
+            continue
+        if music_s < _WEAK_MUSIC_S and _weak(parts, g):
+            for i in g:
+                parts[i].kind, parts[i].over_music = "speech", False
+            continue
+        if music_s < _FAINT_MUSIC_S and _in_the_background(parts, g, level_dbfs):
+            continue
+        last = _with_closing_message(parts, last)
+        speech = any(p.kind == "speech" for p in parts[first : last + 1])
+        mode = HoldMode.MUSIC_AND_MESSAGES if speech else HoldMode.MUSIC
+        confidence = float(np.clip(np.mean([parts[i].odds for i in g]), 0, 1)) * min(1.0, 0.6 + music_s / 25)
+        out.append(HoldSpan(parts[first].start_s, parts[last].end_s, mode, first, last, confidence))
+    return out
+
+
+def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:
+    """Leave out at either end what is near the music only through a stray sound: short, and softer or after words."""
+    longest = max((parts[i] for i in group if parts[i].kind == "music"), key=lambda p: p.length_s, default=None)
+    if longest is None or longest.length_s < 2 * _SHORTEST_RETURN_S:
+        return group
+    usual_db = loud_part_dbfs(longest, level_dbfs)
+    for end in (-1, 0):
+        while len(group) > 1:
+            run = _run_at_end(parts, group, end)
+            music = [parts[i] for i in run if parts[i].kind == "music"]
+            if len(run) == len(group) or any(parts[i].repeated for i in run):
+                break
+            long_s = sum(p.length_s for p in music)
+            loudest_db = max((loud_part_dbfs(p, level_dbfs) for p in music), default=-99.0)
+            between = parts[run[-1] + 1 : group[len(run)]] if end == 0 else parts[group[-len(run) - 1] + 1 : run[0]]
+            once = any(p.kind == "speech" and not p.repeated for p in between)
+            softer = loudest_db < usual_db - _FAR_SOFTER_DB and long_s < LONGEST_STRAY_S
+            if not softer and (long_s >= _SHORTEST_RETURN_S or not once):
+                break
+            group = group[len(run) :] if end == 0 else group[: -len(run)]
+    return group
+
+
+def _run_at_end(parts: list[Piece], group: list[int], end: int) -> list[int]:
+    """Return the members at one end of a group that follow each other with at most a short silence between them."""
+    run = [group[end]]
+    for i in group[1:] if end == 0 else group[-2::-1]:
+        between = parts[min(i, run[-1]) + 1 : max(i, run[-1])]
+        if any(p.kind != "silence" or p.length_s > NOTE_PAUSE_S for p in between):
+            break
+        run.append(i)
+    return sorted(run)
+
+
+def _from_music_to_music(parts: list[Piece], group: list[int]) -> list[int]:
+    """Leave out speech at either end that does not touch the music: there, noise was taken for music under it."""
+    while len(group) > 1 and parts[group[0]].kind == "speech" and parts[group[0] + 1].kind != "music":
+        group = group[1:]
+    while len(group) > 1 and parts[group[-1]].kind == "speech" and parts[group[-1] - 1].kind != "music":
+        group = group[:-1]
+    return group
+
+
+def _weak(parts: list[Piece], group: list[int]) -> bool:
+    """Say whether supposed music is rather the speech beside it, heard through a bad line."""
+    total_s = sum(parts[i].length_s for i in group)
+    odds = sum(parts[i].odds * parts[i].length_s for i in group) / total_s
+    beside = [parts[k] for k in (group[0] - 1, group[-1] + 1) if 0 <= k < len(parts)]
+    return odds < _WEAK_ODDS and any(p.kind == "speech" and not p.over_music for p in beside)
+
+
+def _in_the_background(parts: list[Piece], group: list[int], level_dbfs: Floats) -> bool:
+    """Say whether music is so far below the voices of the call that it plays in the room where they speak.
+
+    Far softer is enough. Somewhat softer needs the manner of talk besides: words said once, close together, and music
+    in no more than the pauses between them.
+    """
+    within = parts[group[0] : group[-1] + 1]
+    music = [loud_part_dbfs(p, level_dbfs) for p in within if p.kind == "music"]
+    clean = [loud_part_dbfs(p, level_dbfs) for p in parts if p.kind == "speech" and not p.over_music and p.length_s > 1]
+    around_s = _AROUND_S if max((p.length_s for p in within if p.kind == "music"), default=0) < _AROUND_S / 2 else 0.0
+    from_s, to_s = within[0].start_s - around_s, within[-1].end_s + around_s
+    near = [p for p in parts if p.kind == "speech" and p.length_s > 0.6 and p.end_s > from_s and p.start_s < to_s]
+    if not music:
+        return False
+    if clean:
+        below_db = float(np.median(clean)) - max(music)
+        if below_db > _FAINT_DB or (below_db > _FAINT_DB - 7 and max(parts[i].odds for i in group) < _WEAK_ODDS):
+            return True
+    if len(near) < 3 or any(p.repeated for p in near):
+        return False
+    below_db = float(np.median([loud_part_dbfs(p, level_dbfs) for p in near])) - float(np.median(music))
+    longest_s = max(p.length_s for p in within if p.kind == "music")
+    talk = sum(p.length_s for p in near) / (max(to_s, near[-1].end_s) - min(from_s, near[0].start_s))
+    return below_db > _SOFTER_DB and longest_s < _LONGEST_LISTENING_S and talk > _TALK_SHARE
+
+
+def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Floats) -> bool:
+    """Call speech in a hold music when it comes again with the music's loop: a singer, not a message.
+
+    Returns:
+        Whether anything changed.
+    """
+    changed = False
+    for p in parts[span.first : span.last + 1]:
+        if not p.over_music or p.length_s > _LONGEST_SONG_S or p.odds > _SURE_SPEECH:
+            continue
+        a, b = round(p.start_s / STEP_S), round(p.end_s / STEP_S)
+        here = prints[a:b]
+        for times in (1, -1, 2, -2):
+            there = prints[max(0, a + round(times * loop_steps)) :][: len(here)]
+            inside = span.start_s <= p.start_s + times * loop_steps * STEP_S <= span.end_s - p.length_s
+            if inside and len(there) == len(here) and _likeness(here, there) > 0.8:
+                p.kind, p.over_music, p.repeat_of, p.repeated = "music", False, None, False
+                changed = True
+                break
+    return changed
+
+
+def _likeness(a: Floats, b: Floats) -> float:
+    return float((a * b).sum() / (np.sqrt((a**2).sum() * (b**2).sum()) + 1e-6))
+
+
+def _same_hold(parts: list[Piece], a: int, b: int) -> bool:
+    """Say whether what lies between two musical pieces is part of one hold."""
+    between = parts[a + 1 : b]
+    if not between:
+        return True
+    if any(p.kind == "tone" and p.label is not Label.BEEP for p in between):
+        return False
+    speech = [p for p in between if p.kind == "speech"]
+    pauses = [p.length_s for p in between if p.kind == "silence"]
+    if not speech:
+        return sum(pauses) <= _LONGEST_GAP_S
+    new_s = sum(p.length_s for p in speech if not p.repeated)
+    if any(p.repeated for p in speech) and new_s <= _STRAY_WORDS_S:
+        return sum(pauses) <= _LONGEST_GAP_S
+    total = sum(p.length_s for p in speech)
+    if _touching(between) and max(pauses, default=0.0) <= _BREATH_S and total <= _LONGEST_MONOLOGUE_S:
+        return True
+    return total <= _LONGEST_INSERT_S and max(pauses, default=0.0) <= 1.5 and len(speech) <= 3
+
+
+def _touching(between: list[Piece]) -> bool:
+    """Say whether words begin as the music ends and end as it begins, which no person who takes a call can do."""
+    first = next(i for i, p in enumerate(between) if p.kind == "speech")
+    last = next(i for i, p in enumerate(reversed(between)) if p.kind == "speech")
+    before_s = sum(p.length_s for p in between[:first])
+    after_s = sum(p.length_s for p in between[len(between) - last :])
+    return (before_s < TOUCHES_S and after_s < TOUCHES_S) or (
+        min(before_s, after_s) < 0.05 and before_s + after_s < 0.3
+    )
+
+
+def _with_closing_message(parts: list[Piece], last: int) -> int:
+    """Include messages that end the hold when they were heard before in the call."""
+    while True:
+        i = last + 1
+        if i < len(parts) and parts[i].kind == "silence" and parts[i].length_s < 2.5:
+            i += 1
+        if i >= len(parts) or parts[i].kind != "speech" or parts[i].repeat_of is None:
+            return last
+        last = i
+
+
+def _without_music(parts: list[Piece], taken: list[HoldSpan]) -> list[HoldSpan]:
+    """Find waits in silence: messages far apart with nothing between them."""
+    free = [not any(h.first <= i <= h.last for h in taken) for i in range(len(parts))]
+    out: list[HoldSpan] = []
+    i = 0
+    while i < len(parts):
+        long = free[i] and parts[i].kind == "silence" and parts[i].length_s >= _LONG_SILENCE_S
+        if long and (span := _wait_around(parts, free, i)):
+            out.append(span)
+            i = span.last + 1
+        else:
+            i += 1
+    return out
+
+
+def _wait_around(parts: list[Piece], free: list[bool], i: int) -> HoldSpan | None:
+    """Grow a silent wait from its first long silence on."""
+    first, last, messages, at = i, i, 0, i + 1
+    while at < len(parts) and free[at]:
+        block_end, talk_s = at, 0.0
+        while (
+            block_end < len(parts)
+            and free[block_end]
+            and not (parts[block_end].kind == "silence" and parts[block_end].length_s >= _LONG_SILENCE_S)
+        ):
+            if parts[block_end].kind == "tone":
+                break
+            talk_s += parts[block_end].length_s if parts[block_end].kind == "speech" else 0
+            block_end += 1
+        ends = block_end >= len(parts) or not free[block_end] or parts[block_end].kind != "silence"
+        block = [p for p in parts[at:block_end] if p.kind == "speech"]
+        known = any(p.repeated for p in block)
+        if not block or (not known and (talk_s > 12 or ends)):
+            break
+        if ends and not all(p.repeated for p in block):
+            repeated = [k for k in range(at, block_end) if parts[k].repeated]
+            last = repeated[-1]
+            messages += 1
+            break
+        messages += 1
+        last = block_end if not ends else block_end - 1
+        at = block_end + 1
+    if messages == 0:  # nobody says that this is a hold: it is dead air
+        return None
+    if first == 0 or all(p.kind == "silence" for p in parts[:first]):
+        return None
+    start = _wait_start(parts, free, first)
+    if last + 1 < len(parts) and parts[last].kind == "speech" and parts[last + 1].kind == "silence":
+        last += 1  # after its last message the wait goes on until somebody comes
+    return HoldSpan(
+        parts[start].start_s, parts[last].end_s, HoldMode.MESSAGES, start, last, 0.8 if messages > 1 else 0.6
+    )
+
+
+def _wait_start(parts: list[Piece], free: list[bool], first: int) -> int:
+    """A message of this wait just before its first long silence belongs to it, with the silence before it."""
+    k = first
+    while k >= 2 and free[k - 1] and parts[k - 1].kind == "speech" and parts[k - 1].repeated:
+        later = [p for p in parts[first:] if p.repeat_of is parts[k - 1]]
+        if not later or not free[k - 2] or parts[k - 2].kind != "silence" or parts[k - 2].length_s < 3:
+            break
+        k -= 2
+    return k

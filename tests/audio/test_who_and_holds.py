@@ -1,0 +1,65 @@
+"""Who speaks and what is a hold, where the sound alone misleads: greetings, presenters, music in the room, notes."""
+
+import numpy as np
+import pytest
+
+from probes.audio.listen import listen
+from probes.audio.timeline import Kind, Label
+from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
+
+MORE = ("Let me look that up for you.", "I can see your order here, it has left our store.", "Would Monday suit you?")
+RING = rhythm((440, 480), (2, 4), 2)[: 8 * RATE]
+
+
+def talk(voice: str = "en+m3", pause_s: float = 2.5, texts: tuple[str, ...] = (HELLO, ASK, PROMISE)) -> Sound:
+    return np.concatenate([np.concatenate([speech(text, voice), quiet(pause_s)]) for text in texts])
+
+
+def test_what_is_said_before_it_rings_again_is_a_recording() -> None:
+    before = np.concatenate([quiet(1), RING, quiet(0.6), speech(MENU), quiet(0.8), RING, quiet(0.5)])
+    timeline = listen(np.concatenate([before, talk()]), RATE)
+    assert timeline.first_person_s == pytest.approx(len(before) / RATE, abs=0.3)
+    greeting = next(s for s in timeline.segments if s.kind is Kind.SPEECH)
+    assert greeting.label is Label.IVR
+    assert greeting.why == ("ringing_follows",)
+
+
+def test_another_voice_right_after_the_first_words_makes_them_doubtful() -> None:
+    greeting = np.concatenate([quiet(1), RING, quiet(0.6), speech(MENU, "en-gb+f3"), quiet(1.0)])
+    timeline = listen(np.concatenate([greeting, talk("en+m7")]), RATE)
+    assert timeline.first_person_s == pytest.approx(len(greeting) / RATE, abs=0.3)
+
+
+def test_one_person_from_the_first_word_on_is_not_doubted() -> None:
+    start = np.concatenate([quiet(1), RING, quiet(0.6)])
+    timeline = listen(np.concatenate([start, talk(), talk(texts=MORE)]), RATE)
+    assert timeline.first_person_s == pytest.approx(len(start) / RATE, abs=0.3)
+
+
+def test_a_presenter_without_a_pause_for_an_answer_is_part_of_the_hold() -> None:
+    words = np.concatenate([speech(text, "en+m3") for text in (HELLO, ASK, PROMISE, MENU)])
+    assert len(words) > 18 * RATE
+    timeline = listen(np.concatenate([quiet(1), music(25), words, music(25), quiet(1)]), RATE)
+    assert len(timeline.holds) == 1
+    assert timeline.first_person_s is None
+
+
+def test_soft_music_in_the_room_of_a_person_is_no_hold() -> None:
+    said = np.concatenate([talk(pause_s=3.0), talk(pause_s=4.0, texts=MORE)])
+    bed = music(len(said) / RATE + 1, loop_s=60)[: len(said)]
+    timeline = listen(np.concatenate([quiet(1), RING, quiet(0.6), said + bed * 0.12]), RATE)
+    assert timeline.holds == ()
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.7])
+def test_a_note_held_within_a_tune_is_no_tone(pause_s: float) -> None:
+    note = np.concatenate([quiet(pause_s), tone((440,), 1.0, 0.2), quiet(pause_s)])
+    timeline = listen(np.concatenate([quiet(1), music(20), note, music(20), quiet(1)]), RATE)
+    assert [s.label for s in timeline.segments if s.kind is Kind.TONE] == []
+
+
+def test_a_message_that_ends_the_hold_ends_it_even_when_it_was_heard_in_two_parts() -> None:
+    words = speech(WAIT)
+    hold = np.concatenate([music(15), words, quiet(0.8), speech(HELLO), music(15), words, quiet(0.8), speech(HELLO)])
+    timeline = listen(np.concatenate([quiet(1), hold, quiet(2)]), RATE)
+    assert [h.end_s for h in timeline.holds] == pytest.approx([1 + len(hold) / RATE], abs=0.3)
