@@ -5,13 +5,15 @@ Targets are per 20 ms: 0 silence, 1 tone, 2 music (sung too), 3 speech, 4 speech
 
 import io
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 from scipy import signal
 
+from bench.calls import line as lines
 from bench.listener.sources import RATE_HZ, Material
 
 Floats = NDArray[np.float32]
@@ -71,8 +73,11 @@ def spans(x: Floats, gap_s: float = 0.5) -> NDArray[np.bool_]:
 class Composer:
     """Draws scenes from material."""
 
-    def __init__(self, material: Material, sung: list[Floats], rng: np.random.Generator) -> None:
-        self.material, self.sung, self.rng = material, sung, rng
+    def __init__(
+        self, material: Material, sung: list[Floats], rng: np.random.Generator, cache: Path | None = None
+    ) -> None:
+        """`cache` is where the codec libraries of `bench.calls` are; None: lines without them."""
+        self.material, self.sung, self.rng, self.cache = material, sung, rng, cache
         self.tracks, self.groups = sorted(material.music), sorted(material.voices)
 
     def clip(self, group: str) -> Floats:
@@ -173,15 +178,19 @@ def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
     agent = c.voice()
     while sum(map(len, s.parts)) < length_s * RATE_HZ:
         pick = rng.random()
-        if pick < 0.22:
+        if pick < 0.18:
             x = c.talk(
-                float(rng.uniform(2, 20)),
+                float(rng.choice([rng.uniform(2, 20), rng.uniform(2, 20), rng.uniform(20, 60)])),
                 (0.1, float(rng.choice([0.4, 2.5, 6]))),
                 agent if rng.random() < 0.5 else None,
             )
             x = x * np.float32(10 ** (rng.uniform(-8, 5) / 20))
             talks = spans(x)
+            if rng.random() < 0.25:
+                x = reverberant(x, rng)
             s.add(x, np.where(talks, SPEECH, SILENCE).astype(np.int8))
+        elif pick < 0.23:
+            _with_faint_music(s, c)
         elif pick < 0.36:
             s.plain(
                 _faded(c.music(float(rng.uniform(5, 50))), rng) * np.float32(10 ** (rng.uniform(-12, 6) / 20)), MUSIC
@@ -243,8 +252,55 @@ def _announced(s: Scene, c: Composer) -> None:
     s.plain(bed(float(rng.uniform(2, 15))), MUSIC)
 
 
+def _with_faint_music(s: Scene, c: Composer) -> None:
+    """Somebody talks while music plays softly in the room."""
+    rng = c.rng
+    x = c.talk(float(rng.uniform(10, 40)), (0.1, float(rng.choice([0.4, 2.5, 6]))))
+    bed = c.singing if rng.random() < 0.2 else c.music
+    under = bed(len(x) / RATE_HZ + 0.02)[: len(x)] * np.float32(10 ** (rng.uniform(-28, -12) / 20))
+    talks = spans(x)
+    s.add((x[: len(under)] + under).astype(np.float32), np.where(talks, OVER, MUSIC).astype(np.int8))
+
+
+def reverberant(x: Floats, rng: np.random.Generator) -> Floats:
+    """Speak into a hands-free telephone: a room that dies away within 0.15 to 0.6 s."""
+    length_s = float(rng.uniform(0.15, 0.6))
+    n = int(length_s * RATE_HZ)
+    tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
+    tail *= float(rng.uniform(0.2, 1.0)) / np.sqrt((tail**2).sum())
+    tail[0] = 1.0
+    return np.asarray(signal.fftconvolve(x, tail)[: len(x)], np.float32)
+
+
 def line(x: Floats, target: NDArray[np.int8], c: Composer, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
-    """Send it through a telephone line: room, band, codec, level, noise, losses, silence suppression, mu-law."""
+    """Send it through one of two kinds of telephone line."""
+    return _benchmark_line(x, target, c, rng) if c.cache and rng.random() < 0.55 else _own_line(x, target, c, rng)
+
+
+def _benchmark_line(
+    x: Floats, target: NDArray[np.int8], c: Composer, rng: np.random.Generator
+) -> tuple[Floats, NDArray[np.int8]]:
+    """A line of `bench.calls`, with its codecs, noises and a leaking caller; mostly a bad one."""
+    drawn = replace(lines.draw(rng, "bad" if rng.random() < 0.6 else "usual"), clock_ratio=1.0)
+    caller = np.zeros(len(x), np.float32)
+    while rng.random() < 0.9 and drawn.crosstalk_db is not None:
+        words = c.talk(float(rng.uniform(1, 6)), (0.1, 0.4))
+        start = int(rng.integers(max(1, len(x) - len(words))))
+        caller[start : start + len(words)] = words[: len(x) - start]
+    out, wanted = lines.send(x, caller, drawn, rng, c.talk(20, (0, 0.3)), c.cache)
+    n = len(target)
+    buried = lines.buried(wanted, drawn)[:n]
+    told = target.copy()
+    told[buried & np.isin(told, (MUSIC, SPEECH, OVER))] = ANY
+    leaks = (caller[: n * 160].reshape(n, 160) ** 2).mean(axis=1) > 1e-7
+    told[leaks & (told == SILENCE)] = ANY
+    return out, told
+
+
+def _own_line(
+    x: Floats, target: NDArray[np.int8], c: Composer, rng: np.random.Generator
+) -> tuple[Floats, NDArray[np.int8]]:
+    """Room, band, codec, level, noise, losses, silence suppression, mu-law."""
     clean = x
     if rng.random() < 0.3:  # a room full of voices, steady or coming and going
         babble = np.zeros(len(x), np.float32)

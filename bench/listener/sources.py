@@ -56,7 +56,8 @@ PACKAGES = sorted({*MUSIC, *(p for p, _, _ in VOICES.values())})
 
 def fetch(cache: Path) -> None:
     """Download and unpack what is missing under CACHE/deb."""
-    (cache / "dl").mkdir(parents=True, exist_ok=True)
+    for name in ("dl", "deb"):
+        (cache / name).mkdir(parents=True, exist_ok=True)
     for name in PACKAGES:
         folder = cache / "deb" / name
         if not folder.is_dir():

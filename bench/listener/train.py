@@ -46,7 +46,7 @@ def make(cache: Path, split: str, hours: float, seed: int, length_s: float = 240
     """Write features and targets of many scenes."""
     material = load(cache, split)
     rng = np.random.default_rng([seed, len(split)])
-    composer = Composer(material, sung_pool(cache, split, material, 300 if split == "train" else 40), rng)
+    composer = Composer(material, sung_pool(cache, split, material, 300 if split == "train" else 40), rng, cache)
     features, targets = [], []
     done = 0.0
     start = time.process_time()
