@@ -135,17 +135,22 @@ class Kept:
     @property
     def mel_db(self) -> Floats:
         """Power per band of every 40 ms."""
-        return np.asarray(self.mel.astype(np.float32) / 2 - 100, np.float32)
+        return from_half_db(self.mel)
 
-    @property
-    def peaks_hz(self) -> Floats:
-        """The two strongest peaks of every 20 ms."""
-        return np.asarray(self.peaks.astype(np.float32) / 16, np.float32)
 
-    @property
-    def peak_shares(self) -> Floats:
-        """Their shares of the power."""
-        return np.asarray(self.shares.astype(np.float32) / 255, np.float32)
+class Coarse:
+    """Numbers kept in few bits, turned back where they are looked at."""
+
+    def __init__(self, codes: NDArray[np.unsignedinteger], per_unit: float) -> None:
+        self._codes, self._per_unit = codes, np.float32(per_unit)
+
+    def __getitem__(self, where: slice) -> Floats:
+        return np.asarray(self._codes[where].astype(np.float32) / self._per_unit, np.float32)
+
+
+def from_half_db(mel: NDArray[np.uint8]) -> Floats:
+    """Return kept band powers in decibels."""
+    return np.asarray(mel.astype(np.float32) / 2 - 100, np.float32)
 
 
 def join_kept(parts: list[Kept]) -> Kept:

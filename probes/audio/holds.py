@@ -6,7 +6,7 @@ import numpy as np
 
 from probes.audio.calls import LONGEST_STRAY_S, NOTE_PAUSE_S, SHORTEST_MUSIC_S, TOUCHES_S, Piece, loud_part_dbfs
 from probes.audio.frames import Floats
-from probes.audio.repeats import STEP_S
+from probes.audio.repeats import STEP_S, Prints
 from probes.audio.timeline import HoldMode, Label
 
 _WEAK_MUSIC_S, _WEAK_ODDS = 15.0, 0.75
@@ -145,7 +145,7 @@ def _in_the_background(parts: list[Piece], group: list[int], level_dbfs: Floats)
     return below_db > _SOFTER_DB and longest_s < _LONGEST_LISTENING_S and talk > _TALK_SHARE
 
 
-def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Floats) -> bool:
+def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Prints) -> bool:
     """Call speech in a hold music when it comes again with the music's loop: a singer, not a message.
 
     Returns:
@@ -158,7 +158,7 @@ def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, print
         a, b = round(p.start_s / STEP_S), round(p.end_s / STEP_S)
         here = prints[a:b]
         for times in (1, -1, 2, -2):
-            there = prints[max(0, a + round(times * loop_steps)) :][: len(here)]
+            there = prints[max(0, a + round(times * loop_steps)) : max(0, a + round(times * loop_steps)) + len(here)]
             inside = span.start_s <= p.start_s + times * loop_steps * STEP_S <= span.end_s - p.length_s
             if inside and len(there) == len(here) and _likeness(here, there) > 0.8:
                 p.kind, p.over_music, p.repeat_of, p.repeated = "music", False, None, False

@@ -1,17 +1,19 @@
 """Listening to one recording: samples in, timeline out."""
 
 from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.audio import calls, who
-from probes.audio.frames import CHUNK, FRAME_S, Floats, FrameReader, Frames, Kept, join_kept
+from probes.audio.frames import CHUNK, FRAME_S, Coarse, Floats, FrameReader, Frames, Kept, from_half_db, join_kept
 from probes.audio.holds import HoldSpan, find_holds, take_back_songs
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, Net, weights
-from probes.audio.repeats import STEP, find_repeats, fingerprint
+from probes.audio.repeats import STEP, Prints, find_repeats, fingerprint
 from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
 from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import (
@@ -33,6 +35,7 @@ LISTENER = "listener-1"
 _TOGETHER = 256
 _NOTHING = np.zeros((0, CLASSES), np.float32)
 _DEAD_AIR_S = 10.0
+_LOOP_SOUGHT_STEPS = round(3600 / (FRAME_S * STEP))  # of a hold: no music on hold is longer than half an hour
 
 
 class Listener:
@@ -80,7 +83,8 @@ class Listener:
         self._take(self._reader.finish())
         self._odds.append(self._net.finish().astype(np.float16))
         n = -(-self._samples // 160)
-        odds: Floats = np.concatenate(self._odds)[:n].astype(np.float32)
+        odds = np.concatenate(self._odds)[:n]
+        self._odds.clear()
         return assemble(odds, self._kept, self._samples / RATE_HZ, caller)
 
     def _take(self, blocks: list[Frames]) -> Floats:
@@ -148,8 +152,10 @@ def _speaking(listener: Listener) -> NDArray[np.bool_]:
     return out
 
 
-def assemble(odds: Floats, kept: list[Kept], duration_s: float, caller: NDArray[np.bool_] | None) -> Timeline:
-    """Make the timeline from the model's odds and what was kept of each frame."""
+def assemble(
+    odds: NDArray[np.floating], kept: list[Kept], duration_s: float, caller: NDArray[np.bool_] | None
+) -> Timeline:
+    """Make the timeline from the model's odds and what was kept of each frame; `kept` is emptied, to save memory."""
     frames = Heard(len(odds), kept)
     cut = stretches(odds, frames.level_dbfs)
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
@@ -202,7 +208,8 @@ def _holds_and_loops(
     loops: list[tuple[float, float] | None] = []
     for span in spans:
         music = _painted(parts, count)[::STEP][: len(frames.prints)] == MUSIC
-        steps = slice(_step(span.start_s), _step(span.end_s))
+        begin = _step(span.start_s)
+        steps = slice(begin, min(_step(span.end_s), begin + _LOOP_SOUGHT_STEPS))
         loop = loop_s(frames.prints[steps], music[steps]) if music[steps].any() else None
         if loop is not None:
             take_back_songs(parts, span, loop[0] / (FRAME_S * STEP), frames.prints)
@@ -214,14 +221,23 @@ class Heard:
     """What was kept of all frames, cut to the length of the recording."""
 
     def __init__(self, frames: int, kept: list[Kept]) -> None:
-        whole = join_kept(kept)
-        self.level_dbfs: Floats = whole.level_dbfs[:frames].astype(np.float32)
-        self.k_power = whole.k_power[:frames]
-        self.clipped = whole.clipped[:frames]
-        self.peaks_hz = whole.peaks_hz[:frames]
-        self.peak_shares = whole.peak_shares[:frames]
-        self.mel_db = whole.mel_db  # of every second frame
-        self.prints = fingerprint(self.mel_db)
+        columns = {f.name: [getattr(k, f.name) for k in kept] for f in fields(Kept)}
+        kept.clear()  # and one column after the other, so that nothing is held twice
+
+        def column(name: str) -> NDArray[Any]:
+            return np.concatenate(columns.pop(name))
+
+        self._mel = column("mel")  # of every second frame
+        self.level_dbfs: Floats = column("level_dbfs")[:frames].astype(np.float32)
+        self.k_power: Floats = column("k_power")[:frames]
+        self.clipped: NDArray[np.bool_] = column("clipped")[:frames]
+        self.peaks_hz = Coarse(column("peaks")[:frames], 16)
+        self.peak_shares = Coarse(column("shares")[:frames], 255)
+        self.prints = Prints(self._mel)
+
+    def mel_db(self, first: int, last: int) -> Floats:
+        """Return the power per band of the steps `first`..`last`-1, of 40 ms each."""
+        return from_half_db(self._mel[first:last])
 
 
 def _step(at_s: float) -> int:
@@ -244,7 +260,7 @@ def _voices(parts: list[calls.Piece], frames: Heard) -> who.Voices:
         if p.kind != "speech" or p.over_music or b - a < 20:
             spectra.append(None)
             continue
-        mel = frames.mel_db[a:b].astype(np.float32)
+        mel = frames.mel_db(a, b)
         loud = mel.mean(axis=1)
         spectra.append(mel[loud > np.percentile(loud, 95) - 20].mean(axis=0))
     return who.Voices(tuple(spectra))

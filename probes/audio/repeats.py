@@ -4,16 +4,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S, Floats, from_half_db
 
 STEP = 2  # frames: 40 ms
 STEP_S = STEP * FRAME_S
 _BANDS = slice(2, 22)
 _WINDOW, _SHORTEST_S = round(2.4 / STEP_S), 1.2
 _CLEAN, _OVER_MUSIC = 0.66, 0.54
+_SLOW = 31  # steps: what does not change within them is not compared
 _BLOCK = 512  # steps
 _HOP = _BLOCK - _WINDOW
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
@@ -40,13 +42,30 @@ def fingerprint(mel_db: Floats) -> Floats:
     half = mel_db[:, _BANDS]
     half = np.maximum(half, half.max(axis=1, keepdims=True) - 45) if len(half) else half
     half = np.maximum(half, -62)
-    half = half - uniform_filter1d(half, 31, axis=0, mode="nearest")
+    half = half - uniform_filter1d(half, _SLOW, axis=0, mode="nearest")
     half = half - 0.5 * half.mean(axis=1, keepdims=True)
     return np.asarray(np.clip(half, -18, 18), dtype=np.float32)
 
 
+class Prints:
+    """The fingerprint of a whole call, worked out only where it is looked at, since it is large."""
+
+    def __init__(self, mel: NDArray[np.uint8]) -> None:
+        """`mel`: (n, BANDS), half decibels above -100 dB, for every 40 ms."""
+        self._mel = mel
+
+    def __len__(self) -> int:
+        return len(self._mel)
+
+    def __getitem__(self, where: slice) -> Floats:
+        first, last, _ = where.indices(len(self._mel))
+        before = min(first, _SLOW // 2)
+        near = self._mel[first - before : max(first, last) + _SLOW // 2]
+        return fingerprint(from_half_db(near))[before : before + max(0, last - first)]
+
+
 def find_repeats(
-    prints: Floats,
+    prints: Floats | Prints,
     speech: list[tuple[int, int, bool]],
     *,
     newest_only: bool = False,
@@ -82,8 +101,9 @@ def find_repeats(
 class _Said:
     """All speech of a call laid end to end, ready to be searched."""
 
-    def __init__(self, prints: Floats, usable: list[tuple[int, int, int, bool]]) -> None:
-        gap = np.zeros((30, prints.shape[1]), np.float32)
+    def __init__(self, prints: Floats | Prints, usable: list[tuple[int, int, int, bool]]) -> None:
+        width = prints[:0].shape[1]
+        gap = np.zeros((30, width), np.float32)
         self._starts = [a for _, a, _, _ in usable]
         lengths = [b - a + len(gap) for _, a, b, _ in usable]
         self._places = [0, *np.cumsum(lengths).tolist()]
@@ -91,9 +111,7 @@ class _Said:
         self._all = np.concatenate([part for _, a, b, _ in usable for part in (prints[a:b], gap)])
         # correlation by overlapping blocks: a query is far shorter than all that was said
         count = len(self._all) // _HOP + 1
-        padded = np.concatenate(
-            [self._all, np.zeros((count * _HOP + _BLOCK - len(self._all), prints.shape[1]), np.float32)]
-        )
+        padded = np.concatenate([self._all, np.zeros((count * _HOP + _BLOCK - len(self._all), width), np.float32)])
         blocks = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK, axis=0)[::_HOP][:count]
         self._spectra = fft.rfft(blocks, axis=2)  # (block, band, bin)
         self._energy = np.concatenate([[0.0], np.cumsum((self._all**2).sum(axis=1), dtype=np.float64)])

@@ -13,6 +13,7 @@ SHORTEST_PAUSE_S = 0.5  # what is shorter belongs to the speech or music around 
 _MEASURED_LONGER_S = 0.1  # a pause as heard here: the soft ends of words are below the level that counts as sound
 _WEIGHT = 0.35  # neighbouring frames say nearly the same, so each counts for this much
 _SWITCH = 4.0
+_BLOCK = 65536  # frames turned to full precision at once
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Stretch:
         return self.state in (SPEECH, OVER)
 
 
-def stretches(log_odds: Floats, level_dbfs: Floats) -> list[Stretch]:
+def stretches(log_odds: NDArray[np.floating], level_dbfs: Floats) -> list[Stretch]:
     """Cut a recording into stretches.
 
     Args:
@@ -47,18 +48,19 @@ def stretches(log_odds: Floats, level_dbfs: Floats) -> list[Stretch]:
     out = _drop_pauses(_merge(_best_path(log_odds)))
     _sharpen(out, level_dbfs)
     out = _merge([s for s in out if s.end > s.start])
-    total = np.concatenate([np.zeros((1, CLASSES)), np.cumsum(np.exp(log_odds), axis=0, dtype=np.float64)])
     for s in out:
-        mean = (total[s.end] - total[s.start]) / (s.end - s.start)
+        mean: NDArray[np.float64] = np.exp(log_odds[s.start : s.end].astype(np.float64)).sum(axis=0) / (s.end - s.start)
         s.odds = float(mean[s.state] + (mean[SPEECH + OVER - s.state] if s.is_speech else 0))
     return out
 
 
-def _best_path(log_odds: Floats) -> list[Stretch]:
+def _best_path(log_odds: NDArray[np.floating]) -> list[Stretch]:
     """Viterbi with a fixed price per change, over the runs of frames that have the same best class."""
-    best = log_odds.argmax(axis=1)
+    best = np.concatenate(
+        [log_odds[i : i + _BLOCK].astype(np.float32).argmax(axis=1) for i in range(0, len(log_odds), _BLOCK)]
+    ).astype(np.int8)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(best)) + 1])
-    sums = np.add.reduceat(log_odds, starts, axis=0) * _WEIGHT
+    sums = np.add.reduceat(log_odds, starts, axis=0, dtype=np.float32) * _WEIGHT
     score = sums[0].astype(np.float64)
     back = np.zeros((len(starts), CLASSES), np.int8)
     own = np.arange(CLASSES)

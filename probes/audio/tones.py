@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
 
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S, Coarse, Floats
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, TONE
 from probes.audio.timeline import Label, Tone
+
+Odds = NDArray[np.floating]
+_BLOCK = 65536  # frames looked at together
 
 _PURE, _PURE_WHEN_TOLD = (
     0.80,
@@ -98,7 +101,9 @@ class Burst:
         return self.end_s - self.start_s
 
 
-def find_tones(peaks_hz: Floats, peak_shares: Floats, level_dbfs: Floats, log_odds: Floats | None = None) -> list[Tone]:
+def find_tones(
+    peaks_hz: Floats | Coarse, peak_shares: Floats | Coarse, level_dbfs: Floats, log_odds: Odds | None = None
+) -> list[Tone]:
     """Return the tones of a recording, in order.
 
     Args:
@@ -154,27 +159,47 @@ def _quiet(start_s: float, end_s: float, level: float, level_dbfs: Floats) -> bo
     return len(between) == 0 or float(np.mean(between > level - 9)) < (0.45 if end_s - start_s < 0.9 else 0.1)
 
 
-def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floats | None) -> list[Burst]:
+def _notes(peaks_hz: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """Return the lower and the higher note of each frame; the higher is 0 where there is one note."""
     two = shares[:, 1] >= _SECOND
     low = np.where(two, peaks_hz.min(axis=1), peaks_hz[:, 0])
-    high = np.where(two, peaks_hz.max(axis=1), 0)
-    told = np.zeros(len(level_dbfs), np.bool_) if log_odds is None else log_odds[:, TONE] > -0.5
-    like = (shares.sum(axis=1) >= np.where(told, _PURE_WHEN_TOLD, _PURE)) & (level_dbfs > -62)
-    steady_hz = np.where(told[1:] & told[:-1], 2 * _STEADY_HZ, _STEADY_HZ)
-    same = (
-        like[1:]
-        & like[:-1]
-        & (np.abs(np.diff(low)) < steady_hz)
-        & ((np.abs(np.diff(high)) < steady_hz) | (two[1:] != two[:-1]))
-    )
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8))).reshape(-1, 2)
+    return low, np.where(two, peaks_hz.max(axis=1), np.float32(0))
+
+
+def _steady(
+    peaks_hz: Floats | Coarse, shares: Floats | Coarse, level_dbfs: Floats, log_odds: Odds | None
+) -> NDArray[np.intp]:
+    """Return first and last frame of each run of frames with the same one or two notes."""
+    n = len(level_dbfs)
+    same = np.zeros(max(0, n - 1), np.bool_)
+    for start in range(0, n - 1, _BLOCK):
+        part = slice(start, start + _BLOCK + 1)
+        share = shares[part]
+        low, high = _notes(peaks_hz[part], share)
+        told = np.zeros(len(low), np.bool_) if log_odds is None else log_odds[part, TONE] > -0.5
+        like = (share.sum(axis=1) >= np.where(told, _PURE_WHEN_TOLD, _PURE)) & (level_dbfs[part] > -62)
+        steady_hz = np.where(told[1:] & told[:-1], 2 * _STEADY_HZ, _STEADY_HZ)
+        two = high > 0
+        same[start : start + _BLOCK] = (
+            like[1:]
+            & like[:-1]
+            & (np.abs(np.diff(low)) < steady_hz)
+            & ((np.abs(np.diff(high)) < steady_hz) | (two[1:] != two[:-1]))
+        )
+    return np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8))).reshape(-1, 2)
+
+
+def _bursts(
+    peaks_hz: Floats | Coarse, shares: Floats | Coarse, level_dbfs: Floats, log_odds: Odds | None
+) -> list[Burst]:
+    edges = _steady(peaks_hz, shares, level_dbfs, log_odds)
     out: list[Burst] = []
     for a, b in edges[_worth_a_look(edges, level_dbfs, log_odds)]:  # frames a..b inclusive
-        burst = _burst(int(a), int(b) + 1, low, high, level_dbfs)
+        burst = _burst(int(a), int(b) + 1, peaks_hz, shares, level_dbfs)
         if burst is None:
             continue
         if log_odds is not None:
-            heard = log_odds[int(burst.start_s / FRAME_S) : int(burst.end_s / FRAME_S) + 1]
+            heard = log_odds[int(burst.start_s / FRAME_S) : int(burst.end_s / FRAME_S) + 1].astype(np.float32)
             against = heard[:, [SILENCE, MUSIC, SPEECH, OVER]].max(axis=1)
             burst = replace(burst, odds=float(np.clip(heard[:, TONE] - against, -4, 4).mean()))
         if out and _alike(out[-1].hz, burst.hz) and burst.start_s - out[-1].end_s < 0.13 and not _key(burst.hz):
@@ -186,7 +211,7 @@ def _bursts(peaks_hz: Floats, shares: Floats, level_dbfs: Floats, log_odds: Floa
     return [b for b in out if b.alone and (b.odds > -3 or _key(b.hz))]
 
 
-def _worth_a_look(edges: NDArray[np.intp], level_dbfs: Floats, log_odds: Floats | None) -> NDArray[np.bool_]:
+def _worth_a_look(edges: NDArray[np.intp], level_dbfs: Floats, log_odds: Odds | None) -> NDArray[np.bool_]:
     """Sort out at once most steady runs within music and speech: no quiet beside them, no tone for the model."""
     n = len(level_dbfs)
     first, last = edges[:, 0], np.minimum(edges[:, 1], n - 1)
@@ -202,7 +227,7 @@ def _worth_a_look(edges: NDArray[np.intp], level_dbfs: Floats, log_odds: Floats 
     return np.asarray(worth, np.bool_)
 
 
-def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Burst | None:
+def _burst(a: int, b: int, peaks_hz: Floats | Coarse, shares: Floats | Coarse, level_dbfs: Floats) -> Burst | None:
     """Check one steady run of frames a..b-1 and find its edges within the frames from their energy."""
     if b - a < 2:
         return None
@@ -217,8 +242,9 @@ def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Bur
         b -= 1
     if b - a < 2:
         return None
-    hz_low, hz_high = float(np.median(low[a:b])), 0.0
-    doubles = high[a:b][high[a:b] > 0]
+    low, high = _notes(peaks_hz[a:b], shares[a:b])
+    hz_low, hz_high = float(np.median(low)), 0.0
+    doubles = high[high > 0]
     if len(doubles) > 0.5 * (b - a):
         hz_high = float(np.median(doubles))
     start_s = (a + 1 - _filled(level_dbfs[a] - level)) * FRAME_S
@@ -228,7 +254,7 @@ def _burst(a: int, b: int, low: Floats, high: Floats, level_dbfs: Floats) -> Bur
     quiet_before = len(before) == 0 or float(before.min()) < level - 9
     quiet_after = len(after) == 0 or float(after.min()) < level - 9
     alone = quiet_before and quiet_after
-    steady = float(np.std(low[a:b])) < 4 and b - a >= 10
+    steady = float(np.std(low)) < 4 and b - a >= 10
     hz = (hz_low, hz_high) if hz_high else (hz_low,)
     clear = alone and len(before) > 0 and len(after) > 0 and float(max(before.min(), after.min())) < level - 25
     return Burst(start_s, end_s, hz, level, alone or steady, clear)
