@@ -27,7 +27,7 @@ from bench.listener.sources import RATE_HZ, Material, load
 from probes.audio.frames import CHUNK, FEATURES, FrameReader, join
 from probes.audio.net import CLASSES, TAPS
 
-WIDTH = 64
+WIDTH = 96
 CROP = 448  # chunks: 36 s
 KEPT_FOR_JUDGING = ("asterisk", "moonshine")
 
@@ -115,6 +115,23 @@ def start_values(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return values
 
 
+def widened(begin: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Lay the weights of a narrower model with fewer layers into fresh ones; what is new says little at first."""
+    wide, narrow = begin["b0"].shape[0], old["b0"].shape[0]
+    last_old, last = len(old) // 2 - 1, len(begin) // 2 - 1
+    if (wide, last) == (narrow, last_old):
+        return old
+    out = {k: v * (0.2 if k[0] == "w" and k != "w0" else 1) for k, v in begin.items()}
+    for i in range(last_old):
+        rows = np.arange(old[f"w{i}"].shape[0])
+        places = rows if i == 0 else rows // narrow * wide + rows % narrow
+        out[f"w{i}"][places, :narrow] = old[f"w{i}"]
+        out[f"b{i}"][:narrow] = old[f"b{i}"]
+    out[f"w{last}"][:narrow] = old[f"w{last_old}"]
+    out[f"b{last}"] = old[f"b{last_old}"]
+    return out
+
+
 def forward(values: dict, rows: jax.Array, drop: jax.Array | None = None) -> jax.Array:
     """rows: (batch, chunks, CHUNK * FEATURES), standardised -> logits (batch, chunks * CHUNK, CLASSES)."""
     n = rows.shape[1]
@@ -183,7 +200,7 @@ def fit(cache: Path, out: Path, sets: list[str], minutes: float, rate_top: float
     if init is not None:
         with np.load(init) as old:
             mean, scale = old["mean"], old["scale"]
-            begin = {k: old[k].astype(np.float32) for k in begin}
+            begin = widened(begin, {k: old[k].astype(np.float32) for k in old.files if k[0] in "wb"})
     with np.load(cache / "train8k" / "scenes-dev-1.npz") as d:
         dev_rows = ((d["features"].astype(np.float32) - mean) * scale).reshape(-1, CHUNK * FEATURES)
         dev_target = d["targets"]
@@ -224,7 +241,7 @@ def fit(cache: Path, out: Path, sets: list[str], minutes: float, rate_top: float
 
 def store(out: Path, values: dict, mean: np.ndarray, scale: np.ndarray) -> None:
     halves = {k: np.asarray(v).astype(np.float16) for k, v in values.items()}
-    np.savez_compressed(out, version=np.array("1"), mean=mean, scale=scale, **halves)
+    np.savez_compressed(out, version=np.array("2"), mean=mean, scale=scale, **halves)
 
 
 def main() -> None:

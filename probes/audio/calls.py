@@ -56,29 +56,33 @@ def pieces(stretches: list[Stretch], tones: list[Tone], duration_s: float) -> li
 
 
 def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
-    """Give steady notes of a tune back to it: one or two bursts that touch music, or lie between music and music."""
-    bursts = {(t.start_s, t.label): t.bursts for t in tones}
-    few = [
-        p.kind == "tone" and p.label in (Label.BEEP, Label.RINGBACK) and bursts.get((p.start_s, p.label), 1) <= 2
-        for p in parts
-    ]
+    """Give steady notes of a tune back to it: a tone of no country's plan that touches music or lies within it.
+
+    One or two bursts that fit a plan are notes only where music goes on right up to them on both sides.
+    """
+    known = {(t.start_s, t.label): (t.bursts, t.plan) for t in tones}
+    doubtful = []
+    for p in parts:
+        bursts, plan = known.get((p.start_s, p.label), (1, None))
+        doubtful.append(p.kind == "tone" and p.label in (Label.BEEP, Label.RINGBACK) and (bursts <= 2 or plan is None))
     for i, p in enumerate(parts):
-        if not few[i]:
+        if not doubtful[i]:
             continue
-        sides = [_nearest_sound(parts, few, i, step) for step in (-1, 1)]
-        music = [s is not None and s[0].kind == "music" and s[0].length_s >= 0.5 for s in sides]
-        touches = any(m and s is not None and s[1] < TOUCHES_S for m, s in zip(music, sides, strict=True))
-        if all(music) or (touches and p.confidence <= 0.7):
+        sides = [_nearest_sound(parts, doubtful, i, step) for step in (-1, 1)]
+        near_s = [s[1] for s in sides if s is not None and s[0].kind == "music" and s[0].length_s >= 0.5]
+        planned = p.confidence > 0.7
+        within = len(near_s) == 2 and (not planned or max(near_s) < 2 * TOUCHES_S)
+        if within or (near_s and min(near_s) < TOUCHES_S and not planned):
             p.kind, p.label = "music", Label.UNSURE
 
 
-def _nearest_sound(parts: list[Piece], few: list[bool], i: int, step: int) -> tuple[Piece, float] | None:
-    """Return the next sound that is none of the few bursts, and how much silence lies before it; None: far away."""
+def _nearest_sound(parts: list[Piece], doubtful: list[bool], i: int, step: int) -> tuple[Piece, float] | None:
+    """Return the next sound that is no doubtful tone, and how much silence lies before it; None: far away."""
     silence_s, i = 0.0, i + step
     while 0 <= i < len(parts) and silence_s < NOTE_PAUSE_S:
         if parts[i].kind == "silence":
             silence_s += parts[i].length_s
-        elif not few[i]:
+        elif not doubtful[i]:
             return parts[i], silence_s
         i += step
     return None

@@ -11,6 +11,7 @@ from probes.audio.timeline import HoldMode, Label
 
 _WEAK_MUSIC_S, _WEAK_ODDS = 15.0, 0.75
 _LONGEST_GAP_S = 12.0  # silence inside a hold with music: loop gaps, tunes that die away
+_LONGEST_LULL_S = 45.0  # where nobody says anything before the music is heard again
 _STRAY_WORDS_S = 4.0  # of a message, not known again
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
@@ -18,7 +19,7 @@ _SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after
 _LONG_SILENCE_S = 11.0
 _FAINT_DB, _FAINT_MUSIC_S = 19.0, 40.0
 _SOFTER_DB, _LONGEST_LISTENING_S, _TALK_SHARE, _AROUND_S = 9.0, 12.0, 0.3, 12.0
-_LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.93
+_LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.88
 MUSICAL = (HoldMode.MUSIC, HoldMode.MUSIC_AND_MESSAGES)
 
 
@@ -37,7 +38,26 @@ class HoldSpan:
 def find_holds(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
     """Return the holds: music with what interrupts it, and silent waits with messages in them."""
     spans = _with_music(parts, level_dbfs)
-    return sorted(spans + _without_music(parts, spans), key=lambda h: h.start_s)
+    return _one_wait(parts, sorted(spans + _without_music(parts, spans), key=lambda h: h.start_s))
+
+
+def _one_wait(parts: list[Piece], spans: list[HoldSpan]) -> list[HoldSpan]:
+    """Put a wait with messages together with the music that it begins or ends with, when nothing else lies between."""
+    out: list[HoldSpan] = []
+    for span in spans:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and HoldMode.MESSAGES in (last.mode, span.mode)
+            and all(p.kind == "silence" for p in parts[last.last + 1 : span.first])
+            and span.start_s - last.end_s < _LONGEST_LULL_S
+        ):
+            mode = HoldMode.MESSAGES if last.mode is span.mode else HoldMode.MUSIC_AND_MESSAGES
+            confidence = min(last.confidence, span.confidence)
+            out[-1] = HoldSpan(last.start_s, span.end_s, mode, last.first, span.last, confidence)
+        else:
+            out.append(span)
+    return out
 
 
 def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
@@ -84,7 +104,9 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
             loudest_db = max((loud_part_dbfs(p, level_dbfs) for p in music), default=-99.0)
             between = parts[run[-1] + 1 : group[len(run)]] if end == 0 else parts[group[-len(run) - 1] + 1 : run[0]]
             once = any(p.kind == "speech" and not p.repeated for p in between)
-            softer = loudest_db < usual_db - _FAR_SOFTER_DB and long_s < LONGEST_STRAY_S
+            softer = loudest_db < usual_db - _FAR_SOFTER_DB and (
+                long_s < LONGEST_STRAY_S or _in_the_background(parts, run, level_dbfs)
+            )
             if not softer and (long_s >= _SHORTEST_RETURN_S or not once):
                 break
             group = group[len(run) :] if end == 0 else group[: -len(run)]
@@ -181,7 +203,7 @@ def _same_hold(parts: list[Piece], a: int, b: int) -> bool:
     speech = [p for p in between if p.kind == "speech"]
     pauses = [p.length_s for p in between if p.kind == "silence"]
     if not speech:
-        return sum(pauses) <= _LONGEST_GAP_S
+        return sum(pauses) <= _LONGEST_LULL_S
     new_s = sum(p.length_s for p in speech if not p.repeated)
     if any(p.repeated for p in speech) and new_s <= _STRAY_WORDS_S:
         return sum(pauses) <= _LONGEST_GAP_S

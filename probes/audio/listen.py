@@ -31,7 +31,7 @@ from probes.audio.timeline import (
 )
 from probes.audio.tones import find_tones
 
-LISTENER = "listener-1"
+LISTENER = "listener-2"
 _TOGETHER = 256
 _NOTHING = np.zeros((0, CLASSES), np.float32)
 _DEAD_AIR_S = 10.0
@@ -83,9 +83,12 @@ class Listener:
         self._take(self._reader.finish())
         self._odds.append(self._net.finish().astype(np.float16))
         n = -(-self._samples // 160)
-        odds = np.concatenate(self._odds)[:n]
+        return assemble(self._all_odds(n), self._kept, self._samples / RATE_HZ, caller)
+
+    def _all_odds(self, frames: int) -> NDArray[np.float16]:
+        odds = np.concatenate(self._odds)[:frames]
         self._odds.clear()
-        return assemble(odds, self._kept, self._samples / RATE_HZ, caller)
+        return odds
 
     def _take(self, blocks: list[Frames]) -> Floats:
         told = [self._net.push(block.features) for block in blocks]
@@ -156,16 +159,18 @@ def assemble(
     odds: NDArray[np.floating], kept: list[Kept], duration_s: float, caller: NDArray[np.bool_] | None
 ) -> Timeline:
     """Make the timeline from the model's odds and what was kept of each frame; `kept` is emptied, to save memory."""
-    frames = Heard(len(odds), kept)
+    count = len(odds)
+    frames = Heard(count, kept)
     cut = stretches(odds, frames.level_dbfs)
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
+    del odds  # so that it is not held while what was said is compared
     parts = calls.noise_is_no_music(calls.pieces(cut, tones, duration_s), frames.level_dbfs)
     parts = calls.settle(parts)
     parts = _repeats_marked(parts, frames)
-    spans, loops = _holds_and_loops(parts, frames, len(odds))
+    spans, loops = _holds_and_loops(parts, frames, count)
     who.say_who(parts, spans, _voices(parts, frames))
     messages = _messages(parts)
-    painted = _painted(parts, len(odds))
+    painted = _painted(parts, count)
     holds = tuple(_hold(h, parts, frames, painted, loop) for h, loop in zip(spans, loops, strict=True))
     segments = tuple(_segment(p) for p in parts)
     return Timeline(

@@ -15,7 +15,8 @@ _SHORTEST_S = 4.0
 _WINDOW, _HOP = round(5.0 / STEP_S), round(1.0 / STEP_S)
 _NEAR = 12  # steps on both sides in which another lag might fit better
 _FEW = 35  # windows
-_LEAST_LIKE, _LEAST_LIKE_OF_FEW, _LEAST_EVEN, _LEAST_SHARP = 0.35, 0.82, 0.6, 0.85
+_LEAST_LIKE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.82, 0.85
+_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN = 0.6, 0.88
 _LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
 
 
@@ -28,6 +29,11 @@ class _Fit:
     middle: float
     mean: float
     compared: float  # share of the time after the first period in which there is music at both places
+
+    @property
+    def even(self) -> float:
+        """How near its worst stretches come to the usual ones."""
+        return self.low / max(self.middle, 1e-6)
 
 
 def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | None:
@@ -52,6 +58,8 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
     fits = [f for f in fits if f.mean >= 0.8 * most and f.low >= 0.6 * lowest]
     if not fits:
         return None
+    evenest = max(f.even for f in fits)
+    fits = [f for f in fits if f.even >= 0.88 * evenest]
     # where messages interrupt the music and start it anew, the true period brings message onto message as well, and is
     # no multiple of the riff that fits within each part
     filled, riff = float(music.mean()), fits[0]
@@ -89,7 +97,10 @@ def _fit(heard: Floats, music: NDArray[np.bool_], lag: float, compared: float) -
 
     here = likeness(whole)
     low, middle = (float(v) for v in np.percentile(here, [10, 50]))
-    if low < (_LEAST_LIKE if len(starts) >= _FEW else _LEAST_LIKE_OF_FEW) or low < _LEAST_EVEN * middle:
+    clean = min(1.0, max(0.0, (middle - 0.7) / 0.2))  # on a clean line a loop is exact everywhere
+    if low < (_LEAST_LIKE if len(starts) >= _FEW else _LEAST_LIKE_OF_FEW):
+        return None
+    if low < (_LEAST_EVEN + (_LEAST_EVEN_IF_CLEAN - _LEAST_EVEN) * clean) * middle:
         return None
     beside = np.max([likeness(whole + d) for d in range(-_NEAR, _NEAR + 1) if abs(d) > 1], axis=0)
     if float(np.mean(np.maximum(here, np.maximum(likeness(whole - 1), likeness(whole + 1))) >= beside)) < _LEAST_SHARP:

@@ -1,7 +1,7 @@
 """The small trained model: dilated convolutions over 80 ms steps, read from packaged weights, run with numpy.
 
 For every 20 ms it gives log-probabilities of silence, tone, music, speech and speech over music. It looks 1.2 s ahead
-and 5 s back.
+and 10 s back.
 Made by `bench/listener/train.py`.
 """
 
@@ -25,6 +25,7 @@ TAPS = (
     (8, 8),
     (16, 0),
     (32, 0),
+    (64, 0),
 )  # chunks (back, ahead) of each layer; back twice where nothing is ahead
 LOOK_AHEAD = sum(ahead for _, ahead in TAPS)
 
