@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def main() -> None:
     page = tables(results)
     first = next(iter(totals), None)
     if first:
+        page += f"\n### How far the confidence of {first} in a hold can be trusted\n\n" + sureness(totals[first])
         page += f"\n### The ten worst edges of {first}\n\n" + worst_edges(totals[first])
     (chosen.out / "accuracy.json").write_text(json.dumps(results, indent=1))
     (chosen.out / "accuracy.md").write_text(page)
@@ -231,6 +233,17 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " of ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def sureness(total: score.Score) -> str:
+    """Return a markdown table: of the holds heard with some confidence, how many there were."""
+    lines = ["| confidence | holds heard | there is one | and both edges within 2 s |", "| --- | --- | --- | --- |"]
+    for low, high in pairwise((0.0, 0.7, 0.8, 0.9, 0.95, 1.01)):
+        heard = [(there, right) for told, there, right in total.sureness if low <= told < high]
+        if heard:
+            there, right = (f"{np.mean(column):.3f}" for column in zip(*heard, strict=True))
+            lines.append(f"| {low:g} to {min(high, 1):g} | {len(heard)} | {there} | {right} |")
+    return "\n".join(lines) + "\n"
 
 
 def worst_edges(total: score.Score, count: int = 10) -> str:

@@ -58,6 +58,7 @@ class Score:
     holds_found: int = 0
     holds_spurious: int = 0
     edges: list[Edge] = field(default_factory=list)
+    sureness: list[tuple[float, bool, bool]] = field(default_factory=list)  # of holds heard: told, there, edges right
     duration_error_pct: list[float] = field(default_factory=list)
     total_error_pct: list[float] = field(default_factory=list)
     first_error_s: list[float] = field(default_factory=list)
@@ -176,6 +177,10 @@ def _holds(label: Document, heard: Document, out: Score) -> None:
     out.holds_true += len(truth)
     out.holds_found += len(pairs)
     out.holds_spurious += len(counted) - len(pairs)
+    for p in counted:
+        true = next((a for a, b in pairs if b is p), None)
+        right = true is not None and all(abs(true[w] - p[w]) <= FAR_EDGE_S for w in ("start_s", "end_s"))
+        out.sureness.append((p.get("confidence", 1.0), true is not None, right))
     for a, b in pairs:
         for which in ("start_s", "end_s"):
             around = [_around(d, a[which], b[which]) for d in (label, heard)]

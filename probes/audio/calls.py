@@ -51,8 +51,10 @@ def pieces(stretches: list[Stretch], tones: list[Tone], duration_s: float) -> li
         if p.kind == "tone" and p.label is Label.UNSURE:  # the model hears a tone, but there is none with a name
             _name_by_neighbours(p, tones)
     out = [p for p in out if p.end_s - p.start_s > 1e-6]
-    _notes_are_no_tones(out, tones)
-    return _joined(out)
+    for _ in range(2):  # what has become music may be what lies beside the next note
+        _notes_are_no_tones(out, tones)
+        out = _joined(out)
+    return out
 
 
 def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
@@ -69,7 +71,7 @@ def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
         if not doubtful[i]:
             continue
         sides = [_nearest_sound(parts, doubtful, i, step) for step in (-1, 1)]
-        near_s = [s[1] for s in sides if s is not None and s[0].kind == "music" and s[0].length_s >= 0.5]
+        near_s = [s[1] for s in sides if s is not None and s[0].kind == "music" and s[0].length_s >= 0.2]
         planned = p.confidence > 0.7
         within = len(near_s) == 2 and (not planned or max(near_s) < 2 * TOUCHES_S)
         if within or (near_s and min(near_s) < TOUCHES_S and not planned):

@@ -110,7 +110,27 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
             if not softer and (long_s >= _SHORTEST_RETURN_S or not once):
                 break
             group = group[len(run) :] if end == 0 else group[: -len(run)]
+        group = _without_noise_under_words(parts, group, end, usual_db - _FAR_SOFTER_DB, level_dbfs)
     return group
+
+
+def _without_noise_under_words(
+    parts: list[Piece], group: list[int], end: int, limit_db: float, level_dbfs: Floats
+) -> list[int]:
+    """Leave out at one end words said once with noise in their pauses that was taken for music: far softer than it."""
+    count, soft_s, words = 0, 0.0, False
+    for i in group if end == 0 else reversed(group):
+        p = parts[i]
+        if p.kind == "music" and (loud_part_dbfs(p, level_dbfs) >= limit_db or soft_s + p.length_s > LONGEST_STRAY_S):
+            break
+        if p.kind == "speech" and p.repeated:
+            break
+        soft_s += p.length_s if p.kind == "music" else 0.0
+        words = words or p.kind == "speech"
+        count += 1
+    if not words or soft_s == 0.0 or count == len(group):
+        return group
+    return group[count:] if end == 0 else group[:-count]
 
 
 def _run_at_end(parts: list[Piece], group: list[int], end: int) -> list[int]:
