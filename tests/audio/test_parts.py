@@ -71,6 +71,15 @@ def test_the_loop_of_hold_music_is_measured(loop_s: float) -> None:
     assert timeline.music_loop_s == pytest.approx(loop_s, abs=0.05)
 
 
+def test_the_loop_is_measured_through_noise_and_lost_packets() -> None:
+    rng = np.random.default_rng(3)
+    sound = music(150, loop_s=23.4) + rng.normal(0, 0.06, 150 * RATE).astype(np.float32)
+    for frame in np.flatnonzero(rng.random(150 * 50) < 0.1).tolist():
+        sound[frame * 160 : frame * 160 + 320] = 0
+    timeline = listen(np.concatenate([quiet(1), sound, quiet(1)]), RATE)
+    assert timeline.music_loop_s == pytest.approx(23.4, abs=0.05)
+
+
 def test_music_that_does_not_repeat_has_no_loop() -> None:
     timeline = listen(np.concatenate([quiet(1), music(60, loop_s=60), quiet(1)]), RATE)
     assert timeline.holds
