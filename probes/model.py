@@ -32,6 +32,7 @@ from probes.events import Action, ClockName, ContactOutcome, Payload
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext
 
+    from probes.running import RunningContacts
     from probes.telephony.carrier import Carrier
 
 # Given as `__pydantic_config__` by dataclasses that are read from a plan: an unknown key is a fault there.
@@ -218,6 +219,7 @@ class Tools:
     gate: Gate
     browser: BrowserSource
     carriers: CarrierSource
+    running: RunningContacts
 
 
 class Probe(Protocol):

@@ -18,6 +18,7 @@ from probes.browser import ChromiumSource
 from probes.clock import Clock
 from probes.errors import UserError
 from probes.model import Act, Tools
+from probes.running import RunningContacts
 from probes.telephony.carrier import Carrier
 
 T = TypeVar("T")
@@ -28,8 +29,9 @@ class Workshop:
     the durable engine nor the ledger ever holds them up, nor they those.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, alone: bool = True) -> None:
         self.settings = settings
+        self._running = RunningContacts(alone=alone)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
         self._browser = ChromiumSource(str(settings.browser) if settings.browser else None)
@@ -68,6 +70,7 @@ class Workshop:
                 gate=ContactGate(plan, vendor, clock, usage, reserved),
                 browser=self._browser,
                 carriers=self,
+                running=self._running,
             )
 
         return tools
@@ -85,6 +88,7 @@ class Workshop:
         return self._carriers[name]
 
     async def _close(self) -> None:
+        await self._running.close()
         for carrier in self._carriers.values():
             await carrier.close()
         await self._browser.close()

@@ -62,7 +62,7 @@ class Worker:
         self.ledger, self.settings, self.presence, self.only = ledger, settings, presence, only
         self._on_trouble = on_trouble
         self._closing = threading.Event()
-        self._workshop = Workshop(settings)
+        self._workshop = Workshop(settings, alone=is_sqlite(ledger.url))
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="tick")
         self._tickers: dict[str, Ticker] = {}
         self._lock = threading.Lock()

@@ -20,6 +20,7 @@ from probes.clock import Clock
 from probes.errors import UserError
 from probes.events import Action
 from probes.model import Act, Artifact, Seen, Sighting, Spec, Tools
+from probes.running import RunningContacts
 from probes.telephony.carrier import Carrier
 from probes.telephony.channel import Channel, Handle
 
@@ -105,6 +106,7 @@ class Bench:
             gate=OpenGate(),
             browser=None,  # type: ignore[arg-type]
             carriers=self,
+            running=RunningContacts(),
         )
 
     def carrier(self, name: str) -> Carrier:

@@ -18,6 +18,7 @@ from probes.clock import Clock
 from probes.errors import UserError
 from probes.events import Action, Payload
 from probes.model import Act, Artifact, Seen, Spec, Tools
+from probes.running import RunningContacts
 from probes.telephony.carrier import Carrier
 from probes.web.channel import Channel
 
@@ -78,6 +79,7 @@ def tools(browser: ChromiumSource, *, vault: Vault | None = None, clock: Clock |
         gate=OpenGate(),
         browser=browser,
         carriers=NoCarriers(),
+        running=RunningContacts(),
     )
 
 
