@@ -35,6 +35,7 @@ _PRIVATE_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
 _CONTEXT_MAY_TAKE_S = 60.0
 _OWN_PAGE_MAY_TAKE_S = 5.0
 _OWN_PAGES: weakref.WeakKeyDictionary[BrowserContext, Page | None] = weakref.WeakKeyDictionary()
+_ENDING: weakref.WeakSet[Browser] = weakref.WeakSet()
 _READING = ("GET", "HEAD", "OPTIONS")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HELD_KINDS = ("Document", "XHR", "Fetch", "Ping")
@@ -244,10 +245,19 @@ class ChromiumSource:
     async def close(self) -> None:
         """End the browser process; a later context starts a new one."""
         if self._browser is not None:
+            _ENDING.add(self._browser)
             await self._browser.close()
         if self._playwright is not None:
             await self._playwright.stop()
         self._browser = self._playwright = None
+
+
+def has_ended(context: BrowserContext) -> bool:
+    """Return whether a context's browser is gone or being ended by us: what fails in it from then on is not a page's
+    doing, whichever wait it is that runs out first.
+    """
+    browser = context.browser
+    return browser is None or browser in _ENDING or not browser.is_connected()
 
 
 class _Fence:

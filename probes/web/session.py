@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as TooSlow
 
-from probes.browser import Bounds, fresh_connections
+from probes.browser import Bounds, fresh_connections, has_ended
 from probes.errors import Failure, FailureKind, Side, Unavailable
 from probes.events import PageCaptured, ValueRead
 from probes.model import Artifact, Sighting, Tools
@@ -35,7 +35,7 @@ _QUIET_S = 0.3
 _NEVER_QUIET_AFTER_S = 5.0
 _ASK_AGAIN_S = 0.05
 _ELEMENT_SHARE = 1 / 3  # of the page's timeout is waited for an element
-_FLOODED_MAY_TAKE_S = 2.0
+_HOPELESS_MAY_TAKE_S = 2.0
 _CONTACT_MAY_TAKE_S = 600.0
 _FILLING = ("fill", "select", "check", "upload")
 _PERHAPS_A_WALL = (
@@ -83,12 +83,12 @@ class Session:
             async with asyncio.timeout(_CONTACT_MAY_TAKE_S):
                 await work
         except StepFailed as exc:
-            return exc.failure
+            return self._unless_ended(exc.failure)
         except Error as exc:
             return self._from_browser(exc, where)
         except TimeoutError:
             text = f"{where} was not through after {_CONTACT_MAY_TAKE_S:g} s"
-            return Failure(FailureKind.TIMEOUT, Side.NOT_KNOWN, where, text)
+            return self._unless_ended(Failure(FailureKind.TIMEOUT, Side.NOT_KNOWN, where, text))
         return None
 
     # --- steps ---
@@ -104,11 +104,13 @@ class Session:
             try:
                 await self._one(step, name, is_act=index == act)
             except StepFailed as exc:
+                failure = self._unless_ended(exc.failure)
                 await self.capture(f"{name} failed")
-                raise StepFailed(await self._seen_closer(exc.failure)) from exc
+                raise StepFailed(await self._seen_closer(failure)) from exc
             except Error as exc:
+                failure = self._from_browser(exc, name)
                 await self.capture(f"{name} failed")
-                raise StepFailed(self._from_browser(exc, name)) from exc
+                raise StepFailed(failure) from exc
             more = index + 1 < len(steps) and steps[index + 1].verb in _FILLING
             if not self._kept and not (step.verb in _FILLING and more):
                 await self.capture(name)
@@ -417,7 +419,8 @@ class Session:
         name = f"{self._captures:02d}-" + re.sub(r"[^a-z0-9]+", "-", step.lower()).strip("-")
         artifacts: list[Artifact] = []
         try:
-            patience_s = _FLOODED_MAY_TAKE_S if self.traffic.flooded.is_set() else PAGE_MAY_TAKE_S
+            hopeless = self.traffic.flooded.is_set() or has_ended(self.page.context)
+            patience_s = _HOPELESS_MAY_TAKE_S if hopeless else PAGE_MAY_TAKE_S
             html_text = await source(self.page, patience_s)
             if html_text is not None:
                 data = self.texts.scrub(html_text).encode("utf-8", "replace")
@@ -465,7 +468,17 @@ class Session:
                 return Failure(FailureKind.UNREADABLE, Side.VENDOR, failure.step, said)
         return Failure(failure.kind, failure.side, failure.step, text)
 
+    def _unless_ended(self, failure: Failure) -> Failure:
+        """Return a failure as it is, or that our browser ended under it: waits run out then in any order."""
+        if not has_ended(self.page.context) or failure.kind is FailureKind.INTERRUPTED:
+            return failure
+        text = f"the browser ended ({failure.kind.value}: {failure.text})"
+        return Failure(FailureKind.INTERRUPTED, Side.OURS, failure.step, text)
+
     def _from_browser(self, error: Error, name: str) -> Failure:
+        return self._unless_ended(self._browsers_word(error, name))
+
+    def _browsers_word(self, error: Error, name: str) -> Failure:
         if self.traffic.flooded.is_set():
             return self._too_large(name).failure
         if "Download is starting" in error.message or self.traffic.downloads:

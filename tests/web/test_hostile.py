@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -507,3 +509,39 @@ async def test_a_browser_that_ends_after_the_click_leaves_it_unknown() -> None:
         assert here.paths("POST") == ["/new"]
     assert (seen.outcome, kind_and_side(seen)) == (ContactOutcome.UNKNOWN, (FailureKind.INTERRUPTED, Side.OURS))
     assert len(kit.payloads(seen, TicketSubmitted)) == 1
+
+
+async def test_a_browser_ended_while_a_wait_runs_out_is_no_timeout_of_the_vendor() -> None:
+    """On a busy machine a browser takes its time to end; what runs out meanwhile says nothing of the page."""
+    arrived, over, source = threading.Event(), threading.Event(), ChromiumSource()
+
+    def answer(asked: Asked) -> str:
+        if asked.method == "POST":
+            arrived.set()
+            over.wait(60)
+        return FORM
+
+    with site(answer) as here:
+        work = asyncio.create_task(opened(here, kit.tools(source), timeout="2 s"))
+        assert await asyncio.to_thread(arrived.wait, 60)
+        number = await process_of(source)
+        os.kill(number, signal.SIGSTOP)
+        ending = asyncio.create_task(source.close())
+        try:
+            await asyncio.sleep(3)  # longer than anything is waited for
+        finally:
+            os.kill(number, signal.SIGCONT)
+        await ending
+        seen = await work
+        over.set()
+        assert here.paths("POST") == ["/new"]
+    assert (seen.outcome, kind_and_side(seen)) == (ContactOutcome.UNKNOWN, (FailureKind.INTERRUPTED, Side.OURS))
+
+
+async def process_of(source: ChromiumSource) -> int:
+    """The number of the browser's process."""
+    async with source.context(frozenset()) as context:
+        assert context.browser is not None
+        session = await context.browser.new_browser_cdp_session()
+        processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
+    return next(int(each["id"]) for each in processes if each["type"] == "browser")
