@@ -76,6 +76,7 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
         record=channel.record != "never",
         script=script.lines,
         hold_line_s=script.hold_line_s,
+        pace=tools.clock.factor,
     )
     before = tools.clock.now_utc()
     try:

@@ -83,7 +83,8 @@ class CallRequest:
     `hold_line_s` after the script's end, or the far end hangs up, or `longest_s` after the answer; then we hang up.
 
     A `live` call has no script: its audio reaches us while it lasts, and whoever holds its `LiveCall` acts on it, until
-    `longest_s` after the answer at most.
+    `longest_s` after the answer at most. `pace` is how many seconds of its audio come in a real second: the factor of
+    the audit's clock, so that a practice call's audio is not taken for a flood or a lie.
     """
 
     to: str
@@ -94,6 +95,7 @@ class CallRequest:
     script: tuple[Line, ...]
     hold_line_s: float
     live: bool = False
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +128,22 @@ class RawRecord:
     media_type: str
 
 
+class AudioEnd(StrEnum):
+    """How the audio of a live call ended, as the carrier's side of it showed: no more than a hint at who hung up."""
+
+    IN_ORDER = "in_order"  # closed with a goodbye, as at the end of a call
+    BROKEN = "broken"  # gone without a word, while the call was up as far as anybody knew
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStatus:
     """What the carrier says of a call now. Moments are the carrier's, with `error_s` their coarseness.
 
     `bye_from` is the side whose goodbye the carrier saw on the wire, with `bye_source` the record that says so; null
     where the carrier does not tell. Who ended the call is concluded from this and our own acts (`ending.who_ended`).
+    `audio_end` is null where the call's audio did not reach this process, or has not ended. `loss_ratio` is the share of
+    the vendor's audio that was lost on its way to the carrier, and `line_faults` what else the carrier found wrong with
+    the line, in its own words: signs that a network ended the call, where nobody said goodbye.
     `recordings_complete`: no recording is being made or worked on (there may be none yet).
     `records_complete`: the carrier will not say more about the end of the call. Cost is null until settled.
     """
@@ -154,6 +166,9 @@ class CallStatus:
     cost_minor: float | None
     currency: str | None
     raw: tuple[RawRecord, ...]
+    audio_end: AudioEnd | None = None
+    loss_ratio: float | None = None
+    line_faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
