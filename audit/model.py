@@ -103,8 +103,8 @@ class Usage:
     """What an audit has used so far: reserved effects at their dearest and longest, settled ones at their true cost.
 
     `calls_today` counts this vendor's calls of its own day, `calls_live_for_vendor` those not over yet; `tickets`
-    counts everything written to vendors other than by telephone; `spent_minor` is in the currency of `limits.money`;
-    `stopped` is the kill switch's reason.
+    counts everything written to vendors other than by telephone or in a chat, `chats` the latter; `spent_minor` is in
+    the currency of `limits.money`; `stopped` is the kill switch's reason.
     """
 
     calls: int = 0
@@ -113,4 +113,5 @@ class Usage:
     call_minutes: float = 0.0
     spent_minor: float = 0.0
     tickets: int = 0
+    chats: int = 0
     stopped: str | None = None

@@ -60,9 +60,10 @@ class Rule(StrEnum):
     CALL_MINUTES = "call_minutes"
     MONEY = "money"
     TICKETS = "tickets"
+    CHATS = "chats"
 
 
-BUDGETS = frozenset({Rule.CALLS, Rule.CALLS_PER_DAY, Rule.CALL_MINUTES, Rule.MONEY, Rule.TICKETS})
+BUDGETS = frozenset({Rule.CALLS, Rule.CALLS_PER_DAY, Rule.CALL_MINUTES, Rule.MONEY, Rule.TICKETS, Rule.CHATS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,10 @@ def within_limits(
         verdict = _call_limits(act, plan, vendor, now_utc, usage)
         if not verdict.allowed:
             return verdict
+    elif act.kind is ActKind.CHAT:
+        if usage.chats + 1 > limits.chats:
+            reason = f"{usage.chats} chats are opened, and limits.chats is {limits.chats}"
+            return _no(Rule.CHATS, reason, "raise limits.chats")
     elif act.writes and action is Action.OPEN and usage.tickets + 1 > limits.tickets:
         reason = f"{usage.tickets} tickets are opened, and limits.tickets is {limits.tickets}"
         return _no(Rule.TICKETS, reason, "raise limits.tickets")

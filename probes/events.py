@@ -31,6 +31,7 @@ class Action(StrEnum):
     REPLY = "reply"
     CALL = "call"
     CLOSE = "close"
+    CHAT = "chat"
 
 
 class ContactOutcome(StrEnum):
@@ -63,6 +64,17 @@ class TicketState(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     UNKNOWN = "unknown"
+
+
+class NoticeKind(StrEnum):
+    """What a notice in a chat says: who comes and goes, who takes over, how long we wait, that it is over."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    TRANSFERRED = "transferred"
+    QUEUE = "queue"
+    ENDED = "ended"
+    OTHER = "other"
 
 
 # --- the life of an audit, a case and a contact (written by the engine) ---
@@ -204,12 +216,15 @@ class ValueRead:
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
-    """We wrote to the vendor within a case."""
+    """We wrote to the vendor within a case. `purpose`: in a chat line, choice (a button of theirs) or human (we asked
+    for a person); else empty.
+    """
 
     KIND: ClassVar[str] = "message_sent"
     message_key: str
     subject: str
     text: str
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +233,8 @@ class MessageSeen:
 
     `absent_at_utc` is our last look that did not show it, so it arrived in between (null: first look).
     `claimed_at_text` / `claimed_at_utc` are what the vendor says of its time (null: not said / not understood).
-    `side` is the author's side as far as the page or mail says it.
+    `side` is the author's side as far as the page or mail says it, `author_role` what it calls the author besides the
+    name ("Virtual assistant"). `settled_at_utc`: in a chat, when the text had stopped changing (null: not watched).
     """
 
     KIND: ClassVar[str] = "message_seen"
@@ -230,6 +246,8 @@ class MessageSeen:
     claimed_at_text: str | None
     claimed_at_utc: datetime | None
     absent_at_utc: datetime | None
+    author_role: str | None = None
+    settled_at_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +269,56 @@ class HandOffSeen:
     from_name: str | None
     to_name: str | None
     absent_at_utc: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOpened:
+    """We opened a chat, so that the vendor may have noticed us. `url` is the page that it stands on."""
+
+    KIND: ClassVar[str] = "chat_opened"
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypingSeen:
+    """The chat showed that somebody writes to us: no answer yet. `author` as far as it says who."""
+
+    KIND: ClassVar[str] = "typing_seen"
+    author: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSeen:
+    """A notice of the chat itself, seen for the first time or saying something new; `text` as it stands there.
+
+    `name` is of whom it speaks, `position` our place in the queue (1: next), `announced_wait_s` the wait that it
+    announces; null where it does not say.
+    """
+
+    KIND: ClassVar[str] = "notice_seen"
+    text: str
+    means: NoticeKind
+    name: str | None
+    position: int | None
+    announced_wait_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChanged:
+    """A message seen before reads otherwise now, or was taken away (`text` null)."""
+
+    KIND: ClassVar[str] = "message_changed"
+    message_key: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEnded:
+    """The chat is over. `reasons` are the signs that say by whom."""
+
+    KIND: ClassVar[str] = "chat_ended"
+    by: Side
+    reasons: tuple[str, ...]
 
 
 # --- calls; `t_s` is media time: seconds from the recording's first sample ---
@@ -408,6 +476,11 @@ Payload = (
     | MessageSeen
     | StatusSeen
     | HandOffSeen
+    | ChatOpened
+    | TypingSeen
+    | NoticeSeen
+    | MessageChanged
+    | ChatEnded
     | CallDialled
     | CallRinging
     | CallAnswered

@@ -52,7 +52,7 @@ from probes.events import (
 )
 
 CHAT = "chat"
-_TURNS = frozenset({Action.OPEN, Action.REPLY, Action.CALL})
+_TURNS = frozenset({Action.OPEN, Action.REPLY, Action.CALL, Action.CHAT})
 
 
 @dataclass(slots=True)

@@ -192,7 +192,10 @@ def usage_of(connection: Connection, audit: str, vendor: str, day_start_utc: dat
         select(func.count()).where(EFFECTS.c.kind == "call", EFFECTS.c.vendor == vendor, EFFECTS.c.live == 1)
     ).scalar_one()
     tickets = connection.execute(
-        select(func.count()).where(EFFECTS.c.audit == audit, EFFECTS.c.kind != "call")
+        select(func.count()).where(EFFECTS.c.audit == audit, EFFECTS.c.kind.not_in(("call", "chat")))
+    ).scalar_one()
+    chats = connection.execute(
+        select(func.count()).where(EFFECTS.c.audit == audit, EFFECTS.c.kind == "chat")
     ).scalar_one()
     return Usage(
         calls=count,
@@ -200,6 +203,7 @@ def usage_of(connection: Connection, audit: str, vendor: str, day_start_utc: dat
         call_minutes=seconds / 60.0,
         spent_minor=minor,
         tickets=tickets,
+        chats=chats,
         calls_live_for_vendor=live,
         stopped=stopped_by(connection),
     )

@@ -22,6 +22,7 @@ class Wanted:
     calls_by_vendor: Mapping[str, int]
     call_minutes: float
     tickets: int
+    chats: int
     money_minor: float
     currencies: tuple[str, ...]
 
@@ -43,6 +44,7 @@ def _limits(plan: Plan, wanted: Wanted) -> Iterator[str]:
         ("calls", wanted.calls, limits.calls),
         ("call_minutes", wanted.call_minutes, limits.call_minutes),
         ("tickets", wanted.tickets, limits.tickets),
+        ("chats", wanted.chats, limits.chats),
     )
     for name, most, limit in pairs:
         if most > limit:

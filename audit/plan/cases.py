@@ -82,6 +82,8 @@ def verb_of(step: Step) -> Verb | None:
         return Verb("look", Action.LOOK, step.look)
     if step.call is not None:
         return Verb("call", Action.CALL, step.call.channel, script=step.call.script)
+    if step.chat is not None:
+        return Verb("chat", Action.CHAT, step.chat.channel, script=step.chat.script)
     if step.reply is not None:
         return Verb("reply", Action.REPLY, step.reply.channel, text=step.reply.text)
     if step.close is not None:

@@ -36,6 +36,7 @@ _DOES = {
     Action.REPLY: "write in a ticket",
     Action.CLOSE: "close a ticket",
     Action.CALL: "call",
+    Action.CHAT: "chat",
 }
 
 
@@ -75,6 +76,7 @@ class Spending:
     call_minutes: float
     human_minutes: float
     tickets: int
+    chats: int
     messages: int
     money_minor: float
     currency: str
@@ -256,7 +258,7 @@ def _planned(
             target=act.target,
             at_most=0,
             when=_when(vendor, act, at_utc),
-            longest_s=act.longest.s if act.kind is ActKind.CALL else None,
+            longest_s=act.longest.s if act.kind in (ActKind.CALL, ActKind.CHAT) else None,
             dearest_minor=act.dearest_minor,
             currency=act.currency,
             records=act.records,
@@ -283,6 +285,7 @@ def _wanted(acts: tuple[PlannedAct, ...]) -> advice.Wanted:
         calls_by_vendor=dict(_summed((act.vendor, act.at_most) for act in calls)),
         call_minutes=sum(act.at_most * (act.longest_s or 0.0) / 60 for act in calls),
         tickets=_contacts(acts, Action.OPEN),
+        chats=_contacts(acts, Action.CHAT),
         money_minor=sum(act.at_most * act.dearest_minor for act in calls),
         currencies=tuple(currencies),
     )
@@ -316,6 +319,7 @@ def _most(plan: Plan, acts: tuple[PlannedAct, ...]) -> Spending:
         call_minutes=minutes,
         human_minutes=minutes,
         tickets=min(wanted.tickets, limits.tickets),
+        chats=min(wanted.chats, limits.chats),
         messages=_contacts(acts, Action.REPLY, Action.CLOSE),
         money_minor=money,
         currency=", ".join(wanted.currencies) or (limits.money.currency if limits.money else ""),
@@ -333,6 +337,8 @@ def _longest_wait_s(plan: Plan) -> float:
 
 
 def _kept(acts: tuple[PlannedAct, ...]) -> Iterator[str]:
+    if any(act.kind is ActKind.CHAT for act in acts):
+        yield "of every chat: what was written by whom and when, its notices, source and a picture at each turn"
     if any(act.kind is ActKind.BROWSE for act in acts):
         yield "of every page: its address, source and a picture; of every ticket: number, messages, status"
     for vendor in dict.fromkeys(act.vendor for act in acts if act.kind is ActKind.CALL):
@@ -381,12 +387,16 @@ def _lines(seen: Preview) -> Iterator[str]:
             length = Duration(act.longest_s or 0.0)
             yield f"          each at most {length} and {act.dearest_minor / minor(1, act.currency):.2f} {act.currency}"
             yield f"          {act.when}"
+        elif act.kind is ActKind.CHAT:
+            yield f"          each at most {Duration(act.longest_s or 0.0)}"
     yield ""
     yield "the most it can cost"
     most = seen.most
     yield f"  calls         {most.calls}, {most.call_minutes:g} minutes in all"
     yield f"  people        {most.human_minutes:g} minutes of the vendors' people on the telephone"
     yield f"  tickets       {most.tickets}, and {most.messages} further {_plural('message', most.messages)}"
+    if most.chats:
+        yield f"  chats         {most.chats}"
     if most.currency:
         money = most.money_minor / minor(1, most.currency[:3])
         yield f"  money         {money:.2f} {most.currency}"

@@ -203,6 +203,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """Hold a chat over a chat channel with one of its scripts."""
+
+    __pydantic_config__: ClassVar = STRICT
+    channel: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Write again in the ticket of a channel."""
 
@@ -220,6 +229,7 @@ class Step:
     look: str | None = None
     wait: Wait | None = None
     call: Call | None = None
+    chat: Chat | None = None
     reply: Reply | None = None
     close: str | None = None
     when: Condition | None = None
@@ -262,7 +272,7 @@ class Money:
 class Limits:
     """What the audit may use at most; without `calls` no call is placed.
 
-    `calls_per_day` counts per vendor and its own day; `tickets` counts tickets opened.
+    `calls_per_day` counts per vendor and its own day; `tickets` counts tickets opened, `chats` chats.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -272,6 +282,7 @@ class Limits:
     call_minutes: Amount = 60.0
     money: Money | None = None
     tickets: Count = 100
+    chats: Count = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

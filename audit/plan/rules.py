@@ -14,7 +14,7 @@ from audit.plan.source import Keys
 from probes.events import Action
 
 _MOST_CASES = 100_000
-_VERBS = ("call", "close", "look", "open", "reply", "wait")
+_VERBS = ("call", "chat", "close", "look", "open", "reply", "wait")
 
 
 def find_faults(draft: Draft) -> Iterator[Found]:
@@ -137,7 +137,7 @@ def _number_of_cases(draft: Draft) -> Iterator[Found]:
 
 def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
     opened: set[str] = set()
-    called = False
+    called = talked = False
     in_order = True  # after the first fault of order, what comes later says nothing new
     if not scenario.steps:
         yield place, f'the scenario "{scenario.id}" has no steps', "write at least one step, as - open: portal"
@@ -154,7 +154,7 @@ def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
             if length is not None and length.s <= 0:
                 yield (*here, "wait", key), f"{key} is no time at all", 'write how long, as "3 days"'
         if in_order:
-            fault = _out_of_order(step, here, opened, called=called)
+            fault = _out_of_order(step, here, opened, called=called, talked=talked)
             in_order = fault is None
             if fault is not None:
                 yield fault
@@ -164,20 +164,21 @@ def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
         if verb.action is Action.OPEN:
             opened.add(verb.channel)
         called = called or verb.action is Action.CALL
+        talked = talked or verb.action is Action.CHAT
         yield from _verb(draft, scenario, verb, (*here, verb.field))
 
 
-def _out_of_order(step: Step, here: Keys, opened: set[str], *, called: bool) -> Found | None:
+def _out_of_order(step: Step, here: Keys, opened: set[str], *, called: bool, talked: bool) -> Found | None:
     """Return what a step needs that no step before it has done."""
     conditions = [(step.when, (*here, "when"))]
     if step.wait is not None:
-        if not opened and not called:
-            return (*here, "wait"), "there is a wait before anything was opened", "open a ticket or call first"
+        if not opened and not called and not talked:
+            return (*here, "wait"), "there is a wait before anything was opened", "open a ticket, chat or call first"
         conditions.append((step.wait.until, (*here, "wait", "until")))
     for condition, where in conditions:
         if condition is Condition.CALL_LOST and not called:
             return where, '"call_lost" is asked before any call', "put a call step before it"
-        if condition not in (None, Condition.CALL_LOST) and not opened:
+        if condition not in (None, Condition.CALL_LOST) and not opened and not talked:
             return where, f'"{condition}" is asked before anything was opened', "put an open step before it"
     verb = verb_of(step)
     if verb is not None and verb.action in (Action.LOOK, Action.REPLY, Action.CLOSE) and verb.channel not in opened:
@@ -188,7 +189,7 @@ def _out_of_order(step: Step, here: Keys, opened: set[str], *, called: bool) -> 
 
 def _verb(draft: Draft, scenario: Scenario, verb: Verb, place: Keys) -> Iterator[Found]:
     """Yield what keeps a step from being done with the vendors that its scenario is for."""
-    where = (*place, "channel") if verb.action in (Action.CALL, Action.REPLY) else place
+    where = (*place, "channel") if verb.action in (Action.CALL, Action.CHAT, Action.REPLY) else place
     vendors = draft.sampled.get(scenario.id)
     everywhere = {name for vendor in draft.declared("vendors") for name in draft.channel_names(vendor)}
     if not vendors and verb.channel not in everywhere:
@@ -245,6 +246,8 @@ def _limits(draft: Draft) -> Iterator[Found]:
                     f"the plan calls, and limits.{key} is 0",
                     f"set limits.{key}, or remove the call steps",
                 )
+    if Action.CHAT in needs and limits.chats <= 0:
+        yield ("limits", "chats"), "the plan chats, and limits.chats is 0", "set limits.chats"
     if Action.OPEN in needs and limits.tickets <= 0:
         yield ("limits", "tickets"), "the plan opens tickets, and limits.tickets is 0", "set limits.tickets"
     if limits.audit_at_most.s <= 0:
