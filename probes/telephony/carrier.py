@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from probes.errors import AuditError, Failure, Side, Unavailable
+from probes.events import ClockName
 
 
 class DialUncertain(Unavailable):
@@ -137,8 +138,9 @@ class AudioEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStatus:
-    """What the carrier says of a call now. Moments are the carrier's, with `error_s` their coarseness.
+    """What the carrier says of a call now. Moments are by `clock` (ours where we are the exchange), `error_s` coarse.
 
+    `answered` is null while it is not decided, and in a call that ended without anybody having seen whether it was.
     `bye_from` is the side whose goodbye the carrier saw on the wire, with `bye_source` the record that says so; null
     where the carrier does not tell. Who ended the call is concluded from this and our own acts (`ending.who_ended`).
     `audio_end` is null where the call's audio did not reach this process, or has not ended. `loss_ratio` is the share of
@@ -169,6 +171,8 @@ class CallStatus:
     audio_end: AudioEnd | None = None
     loss_ratio: float | None = None
     line_faults: tuple[str, ...] = ()
+    ringing_at_utc: datetime | None = None
+    clock: ClockName = ClockName.PROVIDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +192,8 @@ class CallOver(Exception):
 class LiveCall(Protocol):
     """A call whose audio reaches us while it lasts, in the process that placed it.
 
-    Media time counts from the first frame; it is the only clock of what happens within the call.
+    Media time counts from the answer, or from the first frame where the carrier tells no closer; it is the only clock
+    of what happens within the call. Audio from before the answer is no part of it.
     """
 
     call_id: str
@@ -255,7 +260,7 @@ class Carrier(Protocol):
         ...
 
     async def hang_up(self, call_id: str) -> None:
-        """End the call. A call that is over already stays over: not an error."""
+        """End the call, whichever process placed it. A call that is over already stays over: not an error."""
         ...
 
     async def recording(self, recording_id: str) -> tuple[bytes, str]:
@@ -263,7 +268,11 @@ class Carrier(Protocol):
         ...
 
     async def find(self, to: str, caller_id: str, since_utc: datetime) -> tuple[str, ...]:
-        """Return the ids of calls between these numbers placed at or after a moment (to reconcile after a crash)."""
+        """Return the ids of calls between these numbers placed at or after a moment (to reconcile after a crash).
+
+        None found means that none was placed. A carrier without a list of calls writes its own before it dials; then a
+        call found may not have been placed after all, which `status` says (ended, `answered` null).
+        """
         ...
 
     async def close(self) -> None:

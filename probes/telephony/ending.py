@@ -55,6 +55,8 @@ def who_ended(signals: EndSignals) -> tuple[Side, tuple[str, ...]]:
         return Side.OURS, tuple(reasons)
     if signals.script_fault is not None:
         return Side.OURS, (f"our script could not be carried out: {signals.script_fault}", *reasons)
+    if signals.bye_from is Side.NETWORK:
+        return Side.NETWORK, (signals.bye_source or "the line was lost, and neither side hung up", *reasons)
     if signals.bye_from is not None:
         reasons.insert(0, f"{signals.bye_source or 'the carrier'} says that the {_SIDES[signals.bye_from]} hung up")
         if signals.code:

@@ -55,7 +55,7 @@ class Following:
         now = self.tools.clock.now_utc()
         self._keep_records(status, now)
         if status.state is CallState.RINGING:
-            self._say_once(CallRinging(), now)
+            self._ringing(status, now)
         if status.state is CallState.UP:
             await self._up(status, carrier, now)
         elif status.state is not CallState.ENDED:
@@ -66,11 +66,10 @@ class Following:
         if self.handle.ended_seen_at_utc is None:
             self.handle = replace(self.handle, ended_seen_at_utc=now)
         since_s = (now - (self.handle.ended_seen_at_utc or now)).total_seconds()
+        self._ringing(status, None)
         if status.answered:
             if status.answered_at_utc is not None:
-                self._say_once(
-                    CallAnswered(error_s=2 * status.error_s), status.answered_at_utc, clock=ClockName.PROVIDER
-                )
+                self._say_once(CallAnswered(error_s=2 * status.error_s), status.answered_at_utc, clock=status.clock)
             await self._hear_recording(status, carrier, since_s, now)
             priced = status.cost_minor is not None or since_s > _PRICE_AT_MOST_S
             told = status.records_complete or since_s > _RECORDS_AT_MOST_S
@@ -80,14 +79,23 @@ class Following:
 
     # --- while it lasts ---
 
+    def _ringing(self, status: CallStatus, seen_at: datetime | None) -> None:
+        """Say that it rang: when the carrier has it, else when we saw it."""
+        if status.ringing_at_utc is not None:
+            self._say_once(CallRinging(), status.ringing_at_utc, clock=status.clock)
+        elif seen_at is not None:
+            self._say_once(CallRinging(), seen_at)
+
     async def _up(self, status: CallStatus, carrier: Carrier, now: datetime) -> None:
+        self._ringing(status, None)
         before = self.handle.not_answered_at_utc or self.handle.dialled_at_utc
         gap_s = (now - before).total_seconds()
         if gap_s <= _SURE_ANSWER_S:
             told = status.answered_at_utc
             slack = timedelta(seconds=status.error_s)
             if told is not None and before - slack <= told <= now + slack:
-                self._say_once(CallAnswered(error_s=max(status.error_s, gap_s)), told, clock=ClockName.PROVIDER)
+                error_s = status.error_s if status.clock is ClockName.OURS else max(status.error_s, gap_s)
+                self._say_once(CallAnswered(error_s=error_s), told, clock=status.clock)
             else:
                 self._say_once(CallAnswered(error_s=gap_s / 2), before + (now - before) / 2)
         overdue_s = self.handle.ring_at_most_s + self.handle.longest_s + _OVERDUE_S
@@ -242,9 +250,7 @@ class Following:
             duration_s=status.duration_s,
             error_s=status.error_s,
         )
-        self._say(
-            ended, status.ended_at_utc or now, clock=ClockName.PROVIDER if status.ended_at_utc else ClockName.OURS
-        )
+        self._say(ended, status.ended_at_utc or now, clock=status.clock if status.ended_at_utc else ClockName.OURS)
         if status.cost_minor is not None and status.currency is not None:
             self._say(CarrierCharged(status.cost_minor, status.currency), now, clock=ClockName.PROVIDER)
         outcome, failure = _outcome(handle, status, by)
@@ -281,6 +287,8 @@ _OUTCOMES = {FailureKind.BUSY: ContactOutcome.BUSY, FailureKind.NO_ANSWER: Conta
 
 
 def _outcome(handle: Handle, status: CallStatus, by: Side) -> tuple[ContactOutcome, Failure | None]:
+    if status.answered is None:
+        return ContactOutcome.UNKNOWN, status.failure  # it may have been placed, and is never repeated
     if not status.answered:
         kind = status.failure.kind if status.failure else FailureKind.UNKNOWN
         return _OUTCOMES.get(kind, ContactOutcome.FAILED), status.failure
