@@ -12,6 +12,7 @@ import html
 import ipaddress
 import os
 import shutil
+import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from probes.errors import Unavailable, UserError
+from probes.model import HttpLogin
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, Request, Route
@@ -38,7 +40,6 @@ _OWN_PAGES: weakref.WeakKeyDictionary[BrowserContext, Page | None] = weakref.Wea
 _ENDING: weakref.WeakSet[Browser] = weakref.WeakSet()
 _READING = ("GET", "HEAD", "OPTIONS")
 _REDIRECTS = (301, 302, 303, 307, 308)
-_HELD_KINDS = ("Document", "XHR", "Fetch", "Ping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ def places(own_executable: str, explicit: str | None) -> tuple[Place, ...]:
     return (own, *(Place(f'channel "{channel}"', channel=channel) for channel in CHANNELS), *on_path)
 
 
-async def launch(playwright: Playwright, explicit: str | None = None) -> tuple[Browser, FoundBrowser]:
-    """Start the first browser found that is new enough.
+async def launch(
+    playwright: Playwright, explicit: str | None = None, *, seen: bool = False
+) -> tuple[Browser, FoundBrowser]:
+    """Start the first browser found that is new enough, in a window if it is to be `seen`.
 
     Raises:
         UserError: the browser that the user named does not start or is too old.
@@ -81,7 +84,7 @@ async def launch(playwright: Playwright, explicit: str | None = None) -> tuple[B
     """
     tried: list[str] = []
     for place in places(playwright.chromium.executable_path, explicit):
-        started = await _start(playwright, place)
+        started = await _start(playwright, place, seen=seen)
         if isinstance(started, str):
             tried.append(f"{place.name}: {started}")
             continue
@@ -105,7 +108,7 @@ async def launch(playwright: Playwright, explicit: str | None = None) -> tuple[B
     )
 
 
-async def _start(playwright: Playwright, place: Place) -> tuple[Browser, bool] | str:
+async def _start(playwright: Playwright, place: Place, *, seen: bool) -> tuple[Browser, bool] | str:
     """Start one browser, locked in its sandbox where that works; or say in a few words why it does not start."""
     from playwright.async_api import Error
 
@@ -114,7 +117,7 @@ async def _start(playwright: Playwright, place: Place) -> tuple[Browser, bool] |
     for sandboxed in wanted:
         try:
             browser = await playwright.chromium.launch(
-                executable_path=place.executable, channel=place.channel, chromium_sandbox=sandboxed, headless=True
+                executable_path=place.executable, channel=place.channel, chromium_sandbox=sandboxed, headless=not seen
             )
         except Error as error:
             why = _first_line(error.message)
@@ -164,9 +167,24 @@ def origin_name(url: str) -> str:
 def is_private(host: str) -> bool:
     """Return whether a host is named by a private, loopback or link-local address or a name of local networks."""
     try:
-        return not ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
+        inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return not (inner or address).is_global
     except ValueError:
         return host == "localhost" or host.endswith(_PRIVATE_NAMES)
+
+
+async def addresses(host: str) -> list[str]:
+    """Return the addresses that a host's name stands for; none where nobody knows, which the browser then says."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(each[4][0]) for each in found]
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +200,28 @@ class Bounds:
             return True
         if scheme not in ("http", "https"):
             return False
-        if origin_name(url) in self.hosts:
+        if self.names(url):
             return True
         if document or method not in _READING:
             return False
         return not is_private((urlsplit(url).hostname or "").lower())
 
+    def names(self, url: str) -> bool:
+        """Return whether the plan names the host of an address."""
+        return origin_name(url) in self.hosts
+
 
 class ChromiumSource:
     """Opens restricted contexts in one browser process, started when it is first needed and again if it died."""
 
-    def __init__(self, explicit: str | None = None) -> None:
-        self._explicit = explicit
+    def __init__(
+        self,
+        explicit: str | None = None,
+        *,
+        seen: bool = False,
+        resolve: Callable[[str], Awaitable[list[str]]] = addresses,
+    ) -> None:
+        self._explicit, self._seen, self._resolve = explicit, seen, resolve
         self._lock = asyncio.Lock()
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
@@ -201,13 +229,24 @@ class ChromiumSource:
         self.found: FoundBrowser | None = None
 
     def context(
-        self, hosts: frozenset[str], *, storage_state: str | None = None
+        self,
+        hosts: frozenset[str],
+        *,
+        storage_state: str | None = None,
+        http_login: HttpLogin | None = None,
+        may_send: Callable[[], bool] = _always,
     ) -> AbstractAsyncContextManager[BrowserContext]:
-        """Open a fresh context that reaches these hosts; `storage_state` is a session's cookies as JSON text."""
-        return self._context(Bounds(frozenset(host.lower() for host in hosts)), storage_state)
+        """Open a fresh context that reaches these hosts.
+
+        `storage_state` is a session's cookies as JSON text. While `may_send` says no, only reading requests leave.
+        """
+        bounds = Bounds(frozenset(host.lower() for host in hosts))
+        return self._context(bounds, storage_state, http_login, may_send)
 
     @asynccontextmanager
-    async def _context(self, bounds: Bounds, storage_state: str | None) -> AsyncIterator[BrowserContext]:
+    async def _context(
+        self, bounds: Bounds, storage_state: str | None, http_login: HttpLogin | None, may_send: Callable[[], bool]
+    ) -> AsyncIterator[BrowserContext]:
         import json
 
         from playwright.async_api import Error
@@ -215,6 +254,9 @@ class ChromiumSource:
         browser = await self._ready()
         context = await browser.new_context(
             storage_state=json.loads(storage_state) if storage_state else None,
+            http_credentials=None
+            if http_login is None
+            else {"username": http_login.user, "password": http_login.password, "origin": http_login.origin},
             accept_downloads=False,
             service_workers="block",  # requests of a service worker could not be held back
             viewport={"width": 1280, "height": 900},
@@ -222,7 +264,7 @@ class ChromiumSource:
             timezone_id="UTC",
         )
         try:
-            await _Fence(bounds).put_around(context)
+            await _Fence(bounds, may_send, self._resolve).put_around(context)
             yield context
         finally:
             with contextlib.suppress(Error, TimeoutError):  # a dead browser has nothing left to close
@@ -239,7 +281,7 @@ class ChromiumSource:
             if self._browser is None or not self._browser.is_connected():
                 if self._playwright is None:
                     self._playwright = await async_playwright().start()
-                self._browser, self.found = await launch(self._playwright, self._explicit)
+                self._browser, self.found = await launch(self._playwright, self._explicit, seen=self._seen)
             return self._browser
 
     async def close(self) -> None:
@@ -268,8 +310,11 @@ class _Fence:
     pop-up, which is asked for before there is a page, is fetched for it one hop at a time.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(
+        self, bounds: Bounds, may_send: Callable[[], bool], resolve: Callable[[str], Awaitable[list[str]]]
+    ) -> None:
+        self._bounds, self._may_send, self._resolve = bounds, may_send, resolve
+        self._inside: dict[str, bool] = {}
         self._listening: weakref.WeakKeyDictionary[Page, asyncio.Future[None]] = weakref.WeakKeyDictionary()
 
     async def put_around(self, context: BrowserContext) -> None:
@@ -280,7 +325,7 @@ class _Fence:
     async def _first_request(self, route: Route) -> None:
         request = route.request
         document = request.is_navigation_request()
-        if not self._bounds.allows(request.url, request.method, document=document):
+        if not await self._allows(request.url, request.method, document=document):
             await route.abort("blockedbyclient")
         elif not document:
             await route.continue_()
@@ -290,13 +335,28 @@ class _Fence:
             await self._listen(page)
             await route.continue_()
 
+    async def _allows(self, url: str, method: str, *, document: bool) -> bool:
+        if method not in _READING and not self._may_send() and urlsplit(url).scheme in ("http", "https"):
+            return False
+        if not self._bounds.allows(url, method, document=document):
+            return False
+        return self._bounds.names(url) or not await self._is_inside(urlsplit(url).hostname)
+
+    async def _is_inside(self, host: str | None) -> bool:
+        """Return whether a host that the plan does not name has an address of local networks, whatever its name."""
+        if not host:
+            return False
+        if host not in self._inside:
+            self._inside[host] = any(is_private(address) for address in await self._resolve(host))
+        return self._inside[host]
+
     async def _first_document_of_popup(self, route: Route) -> None:
         response = await route.fetch(max_redirects=0)
         if response.status not in _REDIRECTS or "location" not in response.headers:
             await route.fulfill(response=response)
             return
         target = urljoin(route.request.url, response.headers["location"])
-        if self._bounds.allows(target, "GET", document=True):
+        if await self._allows(target, "GET", document=True):
             onward = f'<!doctype html><meta http-equiv="refresh" content="0;url={html.escape(target)}">'
             await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=onward)
         else:
@@ -310,16 +370,14 @@ class _Fence:
         try:
             session = await page.context.new_cdp_session(page)
             session.on("Fetch.requestPaused", _unless_closed(lambda event: self._any_request(session, event)))
-            await session.send(
-                "Fetch.enable", {"patterns": [{"urlPattern": "*", "resourceType": kind} for kind in _HELD_KINDS]}
-            )
+            await session.send("Fetch.enable", {"patterns": [{"urlPattern": "*"}]})
         finally:
             begun.set_result(None)
 
     async def _any_request(self, session: CDPSession, event: dict[str, Any]) -> None:
         request, paused = event["request"], {"requestId": event["requestId"]}
         document = event["resourceType"] == "Document"
-        if self._bounds.allows(request["url"], request["method"], document=document):
+        if await self._allows(request["url"], request["method"], document=document):
             if document and request["method"] not in _READING:
                 await fresh_connections(self._context)
             await session.send("Fetch.continueRequest", paused)

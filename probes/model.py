@@ -17,9 +17,9 @@ What the vendor or the network does comes back inside `Seen`. Raising means that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -183,17 +183,57 @@ class Gate(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HttpLogin:
+    """A user name and a password for one origin ("https://host:port") that asks for them by HTTP itself."""
+
+    origin: str
+    user: str
+    password: str = field(repr=False)
+
+
 class BrowserSource(Protocol):
     """Opens browser contexts that can reach the given hosts and no others."""
 
     def context(
-        self, hosts: frozenset[str], *, storage_state: str | None = None
+        self,
+        hosts: frozenset[str],
+        *,
+        storage_state: str | None = None,
+        http_login: HttpLogin | None = None,
+        may_send: Callable[[], bool] = ...,
     ) -> AbstractAsyncContextManager[BrowserContext]:
         """Open a fresh context; documents and form posts to other hosts are blocked.
+
+        While `may_send` says no, nothing but reading requests leaves it, for any host.
 
         Raises:
             Unavailable: no browser was found; the message names the places looked at and the cures.
         """
+        ...
+
+
+class SessionKeeper(Protocol):
+    """Keeps what a browser needs to stay logged in between contacts. It is a secret, and kept like one."""
+
+    def load(self, name: str) -> str | None:
+        """Return the kept session of this name (cookies and local storage as JSON text); None if there is none."""
+        ...
+
+    def save(self, name: str, state: str) -> None:
+        """Keep a session under a name, in place of an earlier one."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Throw a session away that has ended."""
+        ...
+
+
+class Attendant(Protocol):
+    """A person at the browser's window, who takes over where a page wants one."""
+
+    async def take_over(self, what: str, url: str, done: Callable[[], Awaitable[bool]]) -> bool:
+        """Ask the person to pass what keeps us out; return whether `done` came true before patience ended."""
         ...
 
 
@@ -211,7 +251,10 @@ class CarrierSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a probe may touch the world with. Nothing else does input or output in a probe."""
+    """What a probe may touch the world with. Nothing else does input or output in a probe.
+
+    `sessions` None: nothing is kept, and every contact logs in. `attendant` None: nobody is there to take over.
+    """
 
     clock: Clock
     artifacts: ArtifactStore
@@ -219,6 +262,8 @@ class Tools:
     gate: Gate
     browser: BrowserSource
     carriers: CarrierSource
+    sessions: SessionKeeper | None = None
+    attendant: Attendant | None = None
     running: RunningContacts
 
 

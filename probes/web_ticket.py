@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from probes.browser import origin_name
-from probes.errors import FailureKind, Side, UserError
+from probes.errors import Side, UserError
 from probes.events import Action, ContactOutcome, MessageSent, Payload, TicketSubmitted
 from probes.model import Act, ActKind, Reconciled, Seen, Sighting, Spec, Tools, Trace
 from probes.web.channel import Channel, Handle, Step, sending_step
-from probes.web.texts import Texts, check_names, check_text, templates_of
+from probes.web.texts import Texts, check_names, check_text, login_templates, templates_of
 
 if TYPE_CHECKING:
     from probes.web.session import Session
@@ -64,20 +64,20 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
 
 async def _do(spec: Spec, steps: tuple[Step, ...], texts: Texts, earlier: Handle, tools: Tools) -> Seen:
     """Carry out the steps; `unknown` where something left and success was not seen."""
+    from probes.web.entry import logged_in
     from probes.web.session import open_session
     from probes.web.ticket import come_to_ticket
 
     channel: Channel = spec.channel
-    texts.prepare(text for step in (*channel.login, *steps) for text in templates_of(step))
+    texts.prepare((*login_templates(channel), *(text for step in steps for text in templates_of(step))))
 
     async def work() -> None:
-        await _log_in(session, channel)
         if spec.action is not Action.OPEN and channel.look is not None:
             await come_to_ticket(session, channel.look)
         await session.run(steps, spec.action.value, act=sending_step(steps))
 
     async with open_session(channel, texts, tools, _hosts(channel)) as session:
-        failure = await session.attempt(work(), spec.action.value)
+        failure = await session.attempt(logged_in(session, channel.login, work), spec.action.value)
     if not session.sent:
         outcome = ContactOutcome.FAILED if failure else ContactOutcome.DONE
         return Seen(sightings=tuple(session.sightings), handle=spec.handle, outcome=outcome, failure=failure)
@@ -88,6 +88,7 @@ async def _do(spec: Spec, steps: tuple[Step, ...], texts: Texts, earlier: Handle
 
 async def collect(handle: Handle, tools: Tools) -> Seen:
     """Look at a ticket once; only what is new since the last look becomes a sighting."""
+    from probes.web.entry import logged_in
     from probes.web.session import open_session
     from probes.web.ticket import TicketRead, come_to_ticket, read_ticket
 
@@ -99,13 +100,12 @@ async def collect(handle: Handle, tools: Tools) -> Seen:
 
     async def work() -> None:
         nonlocal ticket
-        await _log_in(session, channel)
         asked_at_utc = tools.clock.now_utc()
         await come_to_ticket(session, look)
         ticket = await read_ticket(session, look, handle, asked_at_utc)
 
     async with open_session(channel, texts, tools, _hosts(channel)) as session:
-        failure = await session.attempt(work(), "look") or ticket.failure
+        failure = await session.attempt(logged_in(session, channel.login, work), "look") or ticket.failure
     return Seen(
         sightings=(*session.sightings, *ticket.sightings),
         handle=ticket.handle,
@@ -122,6 +122,7 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
 
 
 async def _find_ticket(spec: Spec, tools: Tools) -> Reconciled:
+    from probes.web.entry import logged_in
     from probes.web.finding import find_ticket
     from probes.web.session import open_session
 
@@ -133,11 +134,10 @@ async def _find_ticket(spec: Spec, tools: Tools) -> Reconciled:
 
     async def work() -> None:
         nonlocal trace, how
-        await _log_in(session, channel)
         trace, how = await find_ticket(session, find, spec.reference)
 
     async with open_session(channel, texts, tools, _hosts(channel)) as session:
-        failure = await session.attempt(work(), "find")
+        failure = await session.attempt(logged_in(session, channel.login, work), "find")
     if failure is not None:
         seen = Seen(sightings=tuple(session.sightings), outcome=ContactOutcome.FAILED, failure=failure)
         return Reconciled(trace=Trace.UNKNOWN, how=f"looking failed: {failure.text}", seen=seen)
@@ -174,23 +174,12 @@ async def _find_in_ticket(spec: Spec, tools: Tools) -> Reconciled:
     return Reconciled(trace=Trace.FOUND if there else Trace.ABSENT, how="by our words in the ticket", seen=kept)
 
 
-async def _log_in(session: Session, channel: Channel) -> None:
-    """Carry out the login; what fails in it is ours to mend, unless the page itself was not there."""
-    from probes.web.failures import StepFailed
-
-    try:
-        await session.run(channel.login, "login")
-    except StepFailed as exc:
-        kinds = (FailureKind.ELEMENT_NOT_FOUND, FailureKind.ELEMENT_UNUSABLE, FailureKind.EXPECTATION_NOT_MET)
-        if exc.failure.kind not in kinds:
-            raise
-        raise StepFailed(replace(exc.failure, kind=FailureKind.LOGIN_FAILED, side=Side.OURS)) from exc
-
-
 def _check(channel: Channel, spec: Spec) -> None:
     """Refuse, before anything is contacted, what the channel cannot carry out."""
     known = {*_values(spec)}
     known = check_names(channel.login, known)
+    for text in login_templates(channel):
+        check_text(text, known)
     if spec.action is Action.LOOK and channel.look is None:
         raise UserError("the channel does not say how to look at a ticket", fix="give it a look")
     opened = check_names(channel.open, known)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from audit.engine.sessions import SessionFolder
 from audit.ledger.artifacts import ArtifactFolder
 from audit.ledger.store import Ledger
 from audit.model import Usage
@@ -70,6 +71,7 @@ class Workshop:
                 gate=ContactGate(plan, vendor, clock, usage, reserved),
                 browser=self._browser,
                 carriers=self,
+                sessions=SessionFolder(self.settings.home / "sessions", vendor.id),
                 running=self._running,
             )
 

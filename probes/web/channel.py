@@ -234,10 +234,20 @@ def _no_sending(steps: tuple[Step, ...], where: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BasicAuth:
+    """User name and password that the server asks for by HTTP itself, before any page."""
+
+    __pydantic_config__: ClassVar = STRICT
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """A help desk on the web. Addresses in steps are relative to `url`; `hosts` are further ones that it leads to.
 
-    `login` is carried out first, for every contact. `timeout` is real time, per page.
+    `login` is carried out first; the session is kept, and the login repeated when it has ended. `timeout` is real
+    time, per page.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -246,6 +256,7 @@ class Channel:
     open: tuple[Step, ...]
     look: LookAt | None = None
     login: tuple[Step, ...] = ()
+    basic_auth: BasicAuth | None = None
     reply: tuple[Step, ...] = ()
     close: tuple[Step, ...] = ()
     find: Find | None = None
@@ -257,7 +268,9 @@ class Channel:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f'"{self.url}" is no address of a web page; write https://…')
         if parts.username or parts.password:
-            raise ValueError("a user name or password has no place in url; give it in login by ${env:NAME}")
+            raise ValueError(
+                "a user name or password has no place in url; give it in basic_auth or login by ${env:NAME}"
+            )
         for name in ("open", "reply", "close"):
             steps: tuple[Step, ...] = getattr(self, name)
             if (name == "open" or steps) and sending_step(steps) is None:

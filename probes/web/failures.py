@@ -44,6 +44,7 @@ NEVER_LEFT = frozenset(
         FailureKind.TLS,
     }
 )
+_WANTS_LOGIN = "it wants a login; one that the server asks for itself stands in basic_auth"
 _LOST_BY_VENDOR = re.compile(r"net::(ERR_[A-Z0-9_]+)")
 
 
@@ -68,7 +69,9 @@ def classify(error_text: str, step: str, url: str) -> Failure | None:
     name = found[1]
     for beginning, kind, side in _NETWORK_ERRORS:
         if name.startswith(beginning):
-            if kind is FailureKind.OUT_OF_BOUNDS:
+            if kind is FailureKind.LOGIN_FAILED:
+                text = f"{url}: {_WANTS_LOGIN} ({name})"
+            elif kind is FailureKind.OUT_OF_BOUNDS:
                 text = f"{url} leads to a place that the plan does not name ({name}); add its host to hosts if it may"
             else:
                 text = f"{url}: {name}"
@@ -83,5 +86,5 @@ def http_failure(status: int, step: str, url: str) -> Failure:
     if status == 429:
         return Failure(FailureKind.BLOCKED, Side.OURS, step, f"{url} answered 429: we came too often")
     if status in (401, 407):
-        return Failure(FailureKind.LOGIN_FAILED, Side.OURS, step, f"{url} answered {status}: it wants a login")
+        return Failure(FailureKind.LOGIN_FAILED, Side.OURS, step, f"{url} answered {status}: {_WANTS_LOGIN}")
     return Failure(FailureKind.HTTP_ERROR, Side.NOT_KNOWN, step, f"{url} answered {status}")

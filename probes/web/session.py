@@ -8,8 +8,10 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as TooSlow
@@ -20,10 +22,11 @@ from probes.events import PageCaptured, ValueRead
 from probes.model import Artifact, Sighting, Tools
 from probes.web.capture import PAGE_MAY_TAKE_S, screenshot, source
 from probes.web.channel import PAGE, TITLE, URL, Channel, Expect, Read, Spot, Step
+from probes.web.entry import Kept, http_login, kept_session
 from probes.web.failures import StepFailed, classify, failed, http_failure
 from probes.web.reading import bounded, cut
 from probes.web.targets import find
-from probes.web.texts import Texts
+from probes.web.texts import Texts, login_templates
 from probes.web.traffic import LARGEST_DOCUMENT_BYTES, Traffic
 from probes.web.walls import wall_on
 
@@ -48,8 +51,14 @@ _LONGEST_PAGE_TEXT = 2_000_000
 @asynccontextmanager
 async def open_session(channel: Channel, texts: Texts, tools: Tools, hosts: frozenset[str]) -> AsyncIterator[Session]:
     """Open a fresh browser context for one contact with a channel."""
-    async with tools.browser.context(hosts) as context:
-        session = Session(channel, texts, tools, Traffic(Bounds(hosts), tools.clock.now_utc))
+    texts.prepare(login_templates(channel))
+    kept = kept_session(channel.url, channel.login, texts, tools)
+    async with tools.browser.context(
+        hosts,
+        storage_state=kept.state if kept else None,
+        http_login=http_login(channel.url, channel.basic_auth, texts),
+    ) as context:
+        session = Session(channel, texts, tools, Traffic(Bounds(hosts), tools.clock.now_utc), kept)
         await session.begin(context)
         yield session
 
@@ -57,8 +66,11 @@ async def open_session(channel: Channel, texts: Texts, tools: Tools, hosts: froz
 class Session:
     """One contact on the web: `sightings` is what was seen so far, `sent` whether the act may have left."""
 
-    def __init__(self, channel: Channel, texts: Texts, tools: Tools, traffic: Traffic) -> None:
-        self.channel, self.texts, self.tools, self.traffic = channel, texts, tools, traffic
+    def __init__(
+        self, channel: Channel, texts: Texts, tools: Tools, traffic: Traffic, kept: Kept | None = None
+    ) -> None:
+        self.channel, self.texts, self.tools, self.traffic, self.kept = channel, texts, tools, traffic, kept
+        self.logging_in = False
         self.sightings: list[Sighting] = []
         self.acted_at_utc: datetime | None = None
         self.sent = False
@@ -76,6 +88,21 @@ class Session:
         self.page = await context.new_page()
         self.traffic.popups.clear()
         await self.traffic.watch_page(self.page)
+
+    async def begin_anew(self) -> None:
+        """Forget whose session this was: everything that the pages so far have kept in the browser."""
+        if self.kept is not None and self.tools.sessions is not None:
+            self.tools.sessions.forget(self.kept.name)
+            self.kept = replace(self.kept, state=None)
+        context = self.page.context
+        await context.clear_cookies()
+        parts = urlsplit(self.channel.url)
+        with contextlib.suppress(Error):
+            browser = await context.new_cdp_session(self.page)
+            await browser.send(
+                "Storage.clearDataForOrigin", {"origin": f"{parts.scheme}://{parts.netloc}", "storageTypes": "all"}
+            )
+            await browser.detach()
 
     async def attempt(self, work: Awaitable[None], where: str) -> Failure | None:
         """Do some work in the open browser, within a bound on the whole contact; return what it failed by, if so."""
@@ -150,6 +177,14 @@ class Session:
             if "interrupted by another navigation" not in exc.message and not self._aborted_for_another(mark):
                 raise StepFailed(self._from_browser(exc, name)) from exc
         await self._settle(name, mark)
+        await self._still_logged_in(name)
+
+    async def _still_logged_in(self, name: str) -> None:
+        if self.kept is None or self.kept.state is None or self.logging_in or self.sent:
+            return
+        with contextlib.suppress(Error):
+            if await self.page.locator("input[type=password]").filter(visible=True).count():
+                raise failed(FailureKind.LOGIN_FAILED, Side.OURS, name, "the page asks for a password again")
 
     async def _open(self, url: str, name: str) -> None:
         """Go to an address; a page that floods us is left at once, it may keep its browser busy for minutes."""
@@ -207,6 +242,7 @@ class Session:
         await self._use(element, "click", target, name)
         await self._settle(name, mark)
         await self._follow_popup(popups, name)
+        await self._still_logged_in(name)
 
     async def _act(self, target: str, name: str) -> None:
         """Press what sends. After this the vendor may have noticed, whatever else happens."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from probes.model import Secrets
 from probes.placeholders import PLACEHOLDER, stands_for_nothing
 from probes.secret_forms import written_forms
-from probes.web.channel import Step
+from probes.web.channel import Channel, Step
 
 _SECRET = re.compile(r"\$\{[^{}]+\}")
 
@@ -25,6 +25,11 @@ class Texts:
         self.values, self.read = dict(values), dict(read)
         self._secrets = secrets
         self._revealed: dict[str, str] = {}
+        self._hidden: dict[str, str] = {}
+
+    def hide(self, secret: str, name: str) -> None:
+        """Have a value that is no part of the plan, but a secret (a session's), taken out of what is kept."""
+        self._hidden[secret] = name
 
     @property
     def revealed(self) -> tuple[str, ...]:
@@ -64,7 +69,7 @@ class Texts:
 
     def scrub(self, text: str) -> str:
         """Return `text` without the secrets known so far, in any of the forms in which pages repeat them."""
-        for secret, reference in self._revealed.items():
+        for secret, reference in (*self._revealed.items(), *self._hidden.items()):
             for form in sorted(written_forms(secret), key=len, reverse=True):
                 text = text.replace(form, reference)
         return self._secrets.scrub(text)
@@ -109,6 +114,14 @@ def templates_of(step: Step) -> tuple[str, ...]:
     if step.expect is not None:
         texts += [step.expect.text, step.expect.target]
     return tuple(text for text in texts if text is not None)
+
+
+def login_templates(channel: Channel) -> tuple[str, ...]:
+    """Return every text of a channel's login in which names are filled."""
+    texts = [text for step in channel.login for text in templates_of(step)]
+    if channel.basic_auth is not None:
+        texts += [channel.basic_auth.user, channel.basic_auth.password]
+    return tuple(texts)
 
 
 def check_names(steps: tuple[Step, ...], known: set[str]) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.browser import Bounds, find_browser, is_private, origin_name, places
+from probes.browser import Bounds, ChromiumSource, find_browser, is_private, origin_name, places
 from probes.errors import UserError
 
 
@@ -66,6 +66,39 @@ def test_bounds(url: str, method: str, document: bool, allowed: bool) -> None:
 @given(st.ip_addresses(v=4))
 def test_every_address_that_is_not_global_is_private(address: object) -> None:
     assert is_private(str(address)) is not address.is_global  # type: ignore[attr-defined]
+
+
+@given(st.ip_addresses(v=4))
+def test_an_address_in_the_newer_notation_is_the_same_address(address: object) -> None:
+    assert is_private(f"::ffff:{address}") is is_private(str(address))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("address", "named", "error"),
+    [
+        ("10.1.2.3", False, "net::ERR_BLOCKED_BY_CLIENT"),
+        ("::ffff:127.0.0.1", False, "net::ERR_BLOCKED_BY_CLIENT"),
+        ("10.1.2.3", True, "net::ERR_"),
+        ("93.184.215.14", False, "net::ERR_"),
+    ],
+)
+async def test_a_public_name_of_a_private_address_is_reached_only_if_the_plan_names_it(
+    address: str, named: bool, error: str
+) -> None:
+    async def resolve(host: str) -> list[str]:
+        assert host == "pictures.test"
+        return [address]
+
+    source, failures = ChromiumSource(resolve=resolve), list[str]()
+    hosts = frozenset({"pictures.test:81"} if named else set())
+    async with source.context(hosts) as context:
+        page = await context.new_page()
+        page.on("requestfailed", lambda request: failures.append(request.failure or ""))
+        await page.set_content("<img src='http://pictures.test:81/x.png'>", wait_until="load")
+    await source.close()
+    assert [failure.startswith(error) for failure in failures] == [True]
+    assert ("BLOCKED" in failures[0]) is ("BLOCKED" in error)
 
 
 def test_the_usual_port_is_not_named() -> None:
