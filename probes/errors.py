@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,14 @@ class AuditError(Exception):
         if self.fix:
             lines.append(f"  fix {self.fix}")
         return "\n".join(lines)
+
+
+class PlacedFaults(ValueError):
+    """Faults of a value that was read, each at its place within it, worded "what is wrong; how to mend it"."""
+
+    def __init__(self, found: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
+        self.found = tuple(found)
+        super().__init__(" / ".join(text for _, text in self.found))
 
 
 class UserError(AuditError):

@@ -77,6 +77,38 @@ class NoticeKind(StrEnum):
     OTHER = "other"
 
 
+class StepOutcome(StrEnum):
+    """What became of a step of a call's script. `UNSURE`: a voice that may be a person's or a recording's."""
+
+    DONE = "done"
+    SPEECH = "speech"
+    PROMPT = "prompt"
+    ANSWER = "answer"
+    REPEAT = "repeat"
+    SILENCE = "silence"
+    TONE = "tone"
+    HOLD = "hold"
+    HOLD_END = "hold_end"
+    HUMAN = "human"
+    UNSURE = "unsure"
+    JOINED = "joined"
+    NOT_ANSWERED = "not_answered"
+    TIMED_OUT = "timed_out"
+    CALL_OVER = "call_over"
+    FAILED = "failed"
+
+
+class Doubt(StrEnum):
+    """How sure it is who ended a call.
+
+    `SOME`: one signal alone, or an accident of the line would look the same. `ALL`: nothing says who it was.
+    """
+
+    NONE = "none"
+    SOME = "some"
+    ALL = "all"
+
+
 # --- the life of an audit, a case and a contact (written by the engine) ---
 
 
@@ -352,7 +384,10 @@ class CallAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The call is over. `reasons` are the signals that say by whom; `code` is the SIP or carrier code."""
+    """The call is over. `reasons` are the signals that say by whom; `code` is the SIP or carrier code.
+
+    `doubt` says how sure it is by whom; null in events of before it was asked.
+    """
 
     KIND: ClassVar[str] = "call_ended"
     by: Side
@@ -360,6 +395,27 @@ class CallEnded:
     code: str | None
     duration_s: float | None
     error_s: float
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptStepEnded:
+    """A step of a live call's script is over. `path` is its place in the script, as "4.then.1"; `name` its `as`.
+
+    `known_s` is when that was known, `t_s` when what was heard began, `waited_s` how long the step took: media time of
+    the call's live audio, whose first sample can be up to a second away from that of a recording by the carrier.
+    `why` is null where the outcome says it all.
+    """
+
+    KIND: ClassVar[str] = "script_step_ended"
+    path: str
+    verb: str
+    name: str | None
+    outcome: StepOutcome
+    known_s: float
+    t_s: float | None
+    waited_s: float
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,6 +541,7 @@ Payload = (
     | CallRinging
     | CallAnswered
     | CallEnded
+    | ScriptStepEnded
     | DigitsSent
     | LineSaid
     | CallRecorded

@@ -1,8 +1,9 @@
-"""What happens when a customer telephones: dialled once, recorded, and heard afterwards.
+"""What happens when a customer telephones: dialled once, acted on, recorded, and heard afterwards.
 
-This is the recorded way, which needs no public address: the whole script is given to the carrier beforehand and runs by
-the clock, so nothing reacts to what the vendor says; what was heard is worked out from the recording. What this way
-cannot know (when exactly it rang, often who hung up) is said among the reasons of `call_ended`.
+The recorded way needs no public address: the whole script is given to the carrier beforehand and runs by the clock, so
+nothing reacts to what the vendor says; what was heard is worked out from the recording. What this way cannot know
+(when exactly it rang, often who hung up) is said among the reasons of `call_ended`. A script that reacts is carried out
+live, by the process that placed the call and no other; `live_contact` does it, and the looks take what it has seen.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from datetime import datetime, timedelta
 from probes.errors import Failure, FailureKind, Side, Unavailable, UserError
 from probes.events import Action, CallDialled, ClockName, ContactOutcome
 from probes.model import Act, ActKind, Reconciled, Seen, Sighting, Spec, Tools, Trace
-from probes.telephony.carrier import CallRequest, Capability, Dialled, DialUncertain, NotPlaced
-from probes.telephony.channel import Channel, Handle
+from probes.running import RunningContact
+from probes.telephony.carrier import CallRequest, Capability, Carrier, Dialled, DialUncertain, NotPlaced
+from probes.telephony.channel import Channel, Handle, LiveState
 from probes.telephony.following import Following
 from probes.telephony.lasting import lasts
-from probes.telephony.script import SECRET, Script, ready
+from probes.telephony.live_contact import LiveContact
+from probes.telephony.script import SECRET, LiveScript, Script, ScriptStep, ready, ready_live
 
 NAME, VERSION = "phone_call", 1
 ACTIONS = frozenset({Action.CALL})
@@ -44,38 +47,44 @@ _SETTLE_REAL_S = 12.0  # how long after a lost request a call may still appear i
 
 
 def acts(spec: Spec) -> tuple[Act, ...]:
-    """Return the one call that carrying out `spec` places, with its length and price at most."""
+    """Return the call that carrying out `spec` places, with its length and price at most; and the one that joins us."""
     channel = _channel(spec)
-    _script(spec, channel, lambda text: SECRET.sub("0", text))
+    _steps(spec, channel)
+    _prepared(spec, channel, lambda text: SECRET.sub("0", text), is_live=channel.is_live(spec.script or ""))
     longest_s = _longest_s(spec, channel)
-    return (
+    numbers = [channel.number]
+    if channel.auditor is not None and channel.joins(spec.script or ""):
+        numbers.append(channel.auditor)
+    return tuple(
         Act(
             kind=ActKind.CALL,
-            target=channel.number,
+            target=number,
             writes=True,
             longest=replace(channel.call_at_most, s=longest_s),
             dearest_minor=channel.dearest_minor(longest_s),
             currency=channel.currency,
             records=channel.record != "never",
-        ),
+        )
+        for number in numbers
     )
 
 
 async def submit(spec: Spec, tools: Tools) -> Seen:
     """Dial, once."""
     channel = _channel(spec)
-    script = _script(spec, channel, tools.secrets.reveal)
     carrier = tools.carriers.carrier(channel.carrier)
-    if Capability.RECORDED not in carrier.capabilities:
-        raise UserError(f'the carrier "{channel.carrier}" cannot carry out a script by itself', fix="use twilio")
+    is_live = _is_live(spec, channel, carrier.capabilities)
+    script = _prepared(spec, channel, tools.secrets.reveal, is_live=is_live)
+    records = channel.record != "never" and Capability.RECORDED in carrier.capabilities
     request = CallRequest(
         to=channel.number,
         caller_id=channel.caller_id,
         ring_at_most_s=channel.ring_at_most.s,
         longest_s=_longest_s(spec, channel),
-        record=channel.record != "never",
-        script=script.lines,
-        hold_line_s=script.hold_line_s,
+        record=records,
+        script=script.lines if isinstance(script, Script) else (),
+        hold_line_s=script.hold_line_s if isinstance(script, Script) else 0.0,
+        live=is_live,
         pace=tools.clock.factor,
     )
     before = tools.clock.now_utc()
@@ -90,7 +99,10 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
         failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "dial", tools.secrets.scrub(str(exc)))
         return Seen(outcome=ContactOutcome.FAILED, failure=failure)
     dialled_at, clock = _placed_at(placed, before, tools.clock.now_utc())
-    return _dialled(spec, channel, script, placed.call_id, before, dialled_at, clock)
+    seen = _dialled(spec, channel, script, placed.call_id, before, dialled_at, clock, records=records)
+    if isinstance(script, LiveScript):
+        _act_on(seen.handle, carrier, script, channel, tools)
+    return seen
 
 
 async def collect(handle: Handle, tools: Tools) -> Seen:
@@ -124,8 +136,10 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
         how = f"the carrier lists {len(found)} {between} ({', '.join(found)}): which is ours cannot be told"
         return Reconciled(trace=Trace.UNKNOWN, how=how, seen=Seen())
     placed_at = (await carrier.status(found[0])).placed_at_utc or since_utc
-    script = _script(spec, channel, tools.secrets.reveal)
-    seen = _dialled(spec, channel, script, found[0], since_utc, placed_at, ClockName.PROVIDER)
+    is_live = _is_live(spec, channel, carrier.capabilities)
+    script = _prepared(spec, channel, tools.secrets.reveal, is_live=is_live)
+    records = channel.record != "never" and Capability.RECORDED in carrier.capabilities
+    seen = _dialled(spec, channel, script, found[0], since_utc, placed_at, ClockName.PROVIDER, records=records)
     return Reconciled(trace=Trace.FOUND, how=f"the carrier lists {found[0]} among the {between}", seen=seen)
 
 
@@ -137,8 +151,48 @@ async def abandon(handle: Handle, tools: Tools) -> Handle:
 async def hang_up(handle: Handle, tools: Tools) -> Handle:
     """End the call at once (the kill switch); return the handle that knows of it."""
     asked_at = tools.clock.now_utc()
+    contact = tools.running.find(handle.call_id)
+    if contact is not None:
+        contact.stopping.set()
     await tools.carriers.carrier(handle.carrier).hang_up(handle.call_id)
     return handle if handle.hang_up_asked_at_utc else replace(handle, hang_up_asked_at_utc=asked_at)
+
+
+def cannot_carry_out(channel: Channel, script: str, capabilities: frozenset[Capability]) -> UserError | None:
+    """Return why a carrier with these capabilities cannot carry out a script, None if it can."""
+    live = Capability.LIVE_AUDIO in capabilities
+    if channel.is_live(script) and not live:
+        return UserError(
+            f'script "{script}" reacts to what is heard, and the carrier "{channel.carrier}" gives no audio while a '
+            "call lasts",
+            fix="let it reach us (serve --public-url), use a SIP trunk, or write the script with wait, press, enter, "
+            "say and listen alone",
+        )
+    if not live and Capability.RECORDED not in capabilities:
+        return UserError(f'the carrier "{channel.carrier}" cannot carry out a script by itself', fix="use twilio")
+    if channel.joins(script) and Capability.JOIN not in capabilities:
+        return UserError(
+            f'script "{script}" joins a telephone of ours, which the carrier "{channel.carrier}" cannot',
+            fix="leave join out, or use another carrier",
+        )
+    return None
+
+
+def _is_live(spec: Spec, channel: Channel, capabilities: frozenset[Capability]) -> bool:
+    _steps(spec, channel)
+    refusal = cannot_carry_out(channel, spec.script or "", capabilities)
+    if refusal is not None:
+        raise refusal
+    return Capability.RECORDED not in capabilities or channel.is_live(spec.script or "")
+
+
+def _act_on(handle: Handle, carrier: Carrier, script: LiveScript, channel: Channel, tools: Tools) -> None:
+    """Let the script act on the call from now on, for as long as it lasts."""
+
+    async def work(contact: RunningContact) -> Seen:
+        return await LiveContact(contact, tools, carrier, script, handle, channel.auditor).run()
+
+    tools.running.start(handle.call_id, handle, work)
 
 
 def _channel(spec: Spec) -> Channel:
@@ -147,10 +201,17 @@ def _channel(spec: Spec) -> Channel:
     return spec.channel
 
 
-def _script(spec: Spec, channel: Channel, reveal: Callable[[str], str]) -> Script:
-    steps = channel.scripts.get(spec.script or "")
+def _steps(spec: Spec, channel: Channel) -> tuple[ScriptStep, ...]:
+    steps: tuple[ScriptStep, ...] | None = channel.scripts.get(spec.script or "")
     if steps is None:
         raise UserError(f'there is no script "{spec.script}"', fix=f"use one of: {', '.join(sorted(channel.scripts))}")
+    return steps
+
+
+def _prepared(spec: Spec, channel: Channel, reveal: Callable[[str], str], *, is_live: bool) -> Script | LiveScript:
+    steps = _steps(spec, channel)
+    if is_live:
+        return ready_live(steps, (channel.announcement, channel.disclosure), spec.values, reveal)
     return ready(steps, channel.announcement, spec.values, reveal)
 
 
@@ -166,9 +227,19 @@ def _placed_at(placed: Dialled, before: datetime, after: datetime) -> tuple[date
 
 
 def _dialled(
-    spec: Spec, channel: Channel, script: Script, call_id: str, before: datetime, dialled_at: datetime, clock: ClockName
+    spec: Spec,
+    channel: Channel,
+    script: Script | LiveScript,
+    call_id: str,
+    before: datetime,
+    dialled_at: datetime,
+    clock: ClockName,
+    *,
+    records: bool,
 ) -> Seen:
-    lasting = lasts(script.planned)
+    planned = script.planned if isinstance(script, Script) else ()
+    lasting = lasts(planned)
+    is_live = isinstance(script, LiveScript)
     handle = Handle(
         carrier=channel.carrier,
         call_id=call_id,
@@ -177,11 +248,12 @@ def _dialled(
         dialled_at_utc=dialled_at,
         ring_at_most_s=channel.ring_at_most.s,
         longest_s=_longest_s(spec, channel),
-        recorded=channel.record != "never",
-        planned=script.planned,
+        recorded=records,
+        planned=planned,
         shortest_script_s=lasting.shortest_s,
         longest_script_s=lasting.longest_s,
-        ends_by_listening=script.ends_by_listening,
+        ends_by_listening=isinstance(script, Script) and script.ends_by_listening,
+        live=LiveState(keeps_audio=channel.record != "never" and not records) if is_live else None,
         secrets=script.secrets,
         not_answered_at_utc=before,
     )

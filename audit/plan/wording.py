@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, g
 
 from audit.plan.faults import choices
 from audit.plan.source import Keys, Node
+from probes.errors import PlacedFaults
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -54,6 +55,12 @@ def word_errors(
 ) -> Iterator[tuple[Keys, str, str]]:
     """Yield place (within `node`), message and fix of each error found in reading `node` as `type_`."""
     for error in _likeliest(list(errors), node):
+        cause = error.get("ctx", {}).get("error")
+        if isinstance(cause, PlacedFaults):
+            for keys, text in cause.found:
+                message, _, fix = text.partition("; ")
+                yield (*error["loc"], *keys), message, fix
+            continue
         keys = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
         place, _ = node.locate(keys)
         message, fix = _word(error, type_, place[-1] if place else called)
@@ -153,7 +160,8 @@ def keys_at(type_: Any, keys: Iterable[str | int]) -> set[str]:
             candidates = [member for inner in below for member in _members(inner)]
         else:  # the name of a union's member
             candidates = [each for each in candidates if getattr(each, "__name__", "") == key] or candidates
-    return {field.name for each in candidates if dataclasses.is_dataclass(each) for field in dataclasses.fields(each)}
+    names = {field.name for each in candidates if dataclasses.is_dataclass(each) for field in dataclasses.fields(each)}
+    return {name.removesuffix("_") for name in names}  # a word of Python's own has a line behind it
 
 
 @cache

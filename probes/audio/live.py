@@ -127,6 +127,11 @@ class LiveListener:
         """Media time taken in so far, holes included."""
         return self._taken_s
 
+    @property
+    def now(self) -> tuple[Kind, float, float]:
+        """What is going on, since when, and up to when that is known (media time)."""
+        return _KINDS[self._now.state], self._now.start * FRAME_S, self._changes.frame * FRAME_S
+
     def push(self, samples: NDArray[np.float32], at_s: float | None = None) -> list[LiveEvent]:
         """Take the next frame and return what became known with it.
 

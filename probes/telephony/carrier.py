@@ -143,9 +143,9 @@ class CallStatus:
     `answered` is null while it is not decided, and in a call that ended without anybody having seen whether it was.
     `bye_from` is the side whose goodbye the carrier saw on the wire, with `bye_source` the record that says so; null
     where the carrier does not tell. Who ended the call is concluded from this and our own acts (`ending.who_ended`).
-    `audio_end` is null where the call's audio did not reach this process, or has not ended. `loss_ratio` is the share of
-    the vendor's audio that was lost on its way to the carrier, and `line_faults` what else the carrier found wrong with
-    the line, in its own words: signs that a network ended the call, where nobody said goodbye.
+    `audio_end` is null where the call's audio did not reach this process, or has not ended. `loss_ratio` is the share
+    of the vendor's audio that was lost on its way to the carrier, and `line_faults` what else the carrier found wrong
+    with the line, in its own words: signs that a network ended the call, where nobody said goodbye.
     `recordings_complete`: no recording is being made or worked on (there may be none yet).
     `records_complete`: the carrier will not say more about the end of the call. Cost is null until settled.
     """

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
 from probes.duration import Duration
+from probes.errors import PlacedFaults
 from probes.model import STRICT
 from probes.telephony.prices import minor
-from probes.telephony.script import Planned, ReadStep, known_length_s
+from probes.telephony.script import Planned, ReadStep, ScriptStep, all_steps, is_live, known_length_s
+from probes.telephony.script_rules import Rules, script_faults
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -22,8 +24,9 @@ class Channel:
     """A vendor's telephone number and the scripts that can be carried out on it.
 
     `record`: always, announce (our `announcement` is spoken first), or never (the carrier's records alone say when
-    the call was answered and ended; nothing of what was heard is kept). `price_per_minute` is the dearest that a
-    started minute can cost, all in, in major units of `currency`.
+    the call was answered and ended; no sound is kept). `price_per_minute` is the dearest that a started minute can
+    cost, all in, in major units of `currency`; with `auditor` joined it is paid for both legs. `disclosure` is the line
+    with which a script says that the caller is a machine.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -35,14 +38,16 @@ class Channel:
     price_per_minute: float
     currency: str
     announcement: str | None = None
+    disclosure: str | None = None
+    auditor: str | None = None
     carrier: str = "twilio"
     ring_at_most: Duration = Duration(60.0)
     call_at_most: Duration = Duration(1800.0)
 
     def __post_init__(self) -> None:
-        for name in ("number", "caller_id"):
-            value: str = getattr(self, name)
-            if not _E164.fullmatch(value):
+        for name in ("number", "caller_id", "auditor"):
+            value: str | None = getattr(self, name)
+            if value is not None and not _E164.fullmatch(value):
                 raise ValueError(f'{name} "{value}" is no international number; write it as "+442079460123"')
         if (self.record == "announce") != (self.announcement is not None):
             raise ValueError("record: announce and announcement belong together; write both or neither")
@@ -56,24 +61,56 @@ class Channel:
             raise ValueError(f'call_at_most is {self.call_at_most}; write 1 s to 4 h, as "30 min"')
         if not self.scripts:
             raise ValueError("there is no script; write at least one under scripts")
-        for name, steps in self.scripts.items():
-            self._check_script(name, steps)
+        faults = [fault for name in self.scripts for fault in self._script_faults(name)]
+        if faults:
+            raise PlacedFaults(faults)
 
-    def _check_script(self, name: str, steps: tuple[ReadStep, ...]) -> None:
-        if not steps:
-            raise ValueError(f'script "{name}" has no steps; write at least listen')
-        if any(step.hang_up for step in steps[:-1]):
-            raise ValueError(f'script "{name}" goes on after hang_up; make hang_up its last step')
+    def is_live(self, script: str) -> bool:
+        """Return whether a script needs to be heard while the call lasts."""
+        return is_live(self.scripts[script])
+
+    def joins(self, script: str) -> bool:
+        """Return whether a script may call the auditor in."""
+        return any(step.join is not None for step in all_steps(self.scripts[script]))
+
+    def _script_faults(self, name: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        steps: tuple[ScriptStep, ...] = self.scripts[name]
+        for keys, text in script_faults(steps, Rules(self.disclosure is not None, self.auditor is not None)):
+            yield ("scripts", name, *keys), text
         least_s = known_length_s(steps)
         if least_s > self.call_at_most.s:
-            raise ValueError(
+            yield (
+                ("scripts", name),
                 f'script "{name}" takes {Duration(least_s)} of waiting and listening, and call_at_most is '
-                f"{self.call_at_most}; shorten the one or raise the other"
+                f"{self.call_at_most}; shorten the one or raise the other",
             )
 
     def dearest_minor(self, longest_s: float) -> float:
         """Return the most that a call can cost, in minor units: every started minute is paid."""
         return math.ceil(longest_s / 60.0) * minor(self.price_per_minute, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveState:
+    """How far a live call has come. `told` sightings were given; `done` is what we pressed and said, `done_at_s` when.
+
+    `media_starts_at_utc` is the moment of its first audio. `audio_ended_at_utc` is when the audio ended by itself, null
+    where we ended the call first. `quiet_before_end_s` is how long nothing had come from the vendor's side by then.
+    `over`: nothing acts on the call any more. `keeps_audio`: the recording is ours, made from the call's audio.
+    `failure`: what went wrong on our side.
+    """
+
+    told: int = 0
+    done: tuple[Planned, ...] = ()
+    done_at_s: tuple[float, ...] = ()
+    media_starts_at_utc: datetime | None = None
+    audio_ended_at_utc: datetime | None = None
+    quiet_before_end_s: float | None = None
+    over: bool = False
+    keeps_audio: bool = False
+    at_limit: bool = False
+    recording_failure: str | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +133,7 @@ class Handle:
     shortest_script_s: float
     longest_script_s: float
     ends_by_listening: bool
+    live: LiveState | None = None
     secrets: tuple[str, ...] = ()
     not_answered_at_utc: datetime | None = None
     ended_seen_at_utc: datetime | None = None

@@ -18,16 +18,14 @@ from probes.events import (
     CarrierRecord,
     ClockName,
     ContactOutcome,
-    DigitsSent,
-    LineSaid,
     Payload,
 )
 from probes.model import Artifact, Seen, Sighting, Tools
-from probes.telephony.carrier import CallState, CallStatus, Carrier, RecordingInfo
-from probes.telephony.channel import Handle
-from probes.telephony.ending import EndSignals, who_ended
+from probes.telephony.carrier import AudioEnd, CallState, CallStatus, Carrier, RecordingInfo
+from probes.telephony.channel import Handle, LiveState
+from probes.telephony.ending import AudioSignals, EndSignals, who_ended
 from probes.telephony.lasting import Lasting, planned_span
-from probes.telephony.script import Planned
+from probes.telephony.live_contact import done_event
 
 # All in audit seconds.
 _LOOK_WHILE_SETTING_UP_S, _LOOK_WHILE_UP_S, _LOOK_SOON_AFTER_S, _LOOK_LATE_AFTER_S = 2.0, 5.0, 5.0, 30.0
@@ -37,6 +35,7 @@ _RECORDS_AT_MOST_S = 900.0  # the provider's partial summary comes within about 
 _PRICE_AT_MOST_S = 300.0
 _WORK_REAL_S = 20.0  # a carrier takes real time to make a recording, however fast an audit's clock runs
 _OVERDUE_S = 60.0  # how long after every limit a call may still be up before we end it ourselves
+_SAME_ACT_S = 8.0  # our clock and the recording's zero differ by little; keys sound soon after they were sent
 _SURE_ANSWER_S = 3.0  # a look-to-look gap up to this gives the answer's moment while the call lasts
 
 
@@ -53,6 +52,7 @@ class Following:
         carrier = self.tools.carriers.carrier(self.handle.carrier)
         status = await carrier.status(self.handle.call_id)
         now = self.tools.clock.now_utc()
+        acted_on = await self._acted_on(status, carrier, now)
         self._keep_records(status, now)
         if status.state is CallState.RINGING:
             self._ringing(status, now)
@@ -65,6 +65,8 @@ class Following:
             return self._go_on(_LOOK_WHILE_SETTING_UP_S if setting_up else _LOOK_WHILE_UP_S)
         if self.handle.ended_seen_at_utc is None:
             self.handle = replace(self.handle, ended_seen_at_utc=now)
+        if acted_on:
+            return self._go_on(_LOOK_SOON_AFTER_S)
         since_s = (now - (self.handle.ended_seen_at_utc or now)).total_seconds()
         self._ringing(status, None)
         if status.answered:
@@ -76,6 +78,58 @@ class Following:
             if not (self.handle.recording_done and priced and told):
                 return self._go_on(_LOOK_SOON_AFTER_S if since_s < _SOON_S else _LOOK_LATE_AFTER_S)
         return self._finish(status, now)
+
+    # --- a live call, on which its script acts in the process that placed it ---
+
+    async def _acted_on(self, status: CallStatus, carrier: Carrier, now: datetime) -> bool:
+        """Take what the live call has seen since the last look; return whether its script still acts on it.
+
+        A call that nobody holds any more is ended: its process died, or the answer to our request to dial was lost.
+        """
+        live = self.handle.live
+        if live is None or live.over:
+            return False
+        contact = self.tools.running.find(self.handle.call_id)
+        if contact is not None:
+            _ = contact.ended  # a bug in its work is raised here
+            state: LiveState = contact.handle.live
+            news = tuple(contact.sightings[live.told :])
+            self.sightings += news
+            self.handle = replace(
+                self.handle,
+                live=replace(state, told=live.told + len(news)),
+                planned=state.done,
+                hang_up_asked_at_utc=self.handle.hang_up_asked_at_utc or contact.handle.hang_up_asked_at_utc,
+                recording_done=self.handle.recording_done or contact.handle.recording_done,
+                recording_failure=self.handle.recording_failure or state.recording_failure,
+            )
+            if status.state is CallState.ENDED and not state.over and self._too_late_to_act(now):
+                contact.stopping.set()
+            return not state.over
+        if not self.tools.running.alone and not self._overdue(now):
+            return True  # another worker may hold it
+        if status.state is not CallState.ENDED:
+            await carrier.hang_up(self.handle.call_id)
+            self.handle = replace(self.handle, hang_up_asked_at_utc=self.handle.hang_up_asked_at_utc or now)
+        failure = "nobody acted on the call any more: the process that placed it ended, or its answer was lost"
+        self.handle = replace(
+            self.handle,
+            live=replace(live, over=True, failure=failure),
+            recording_done=self.handle.recording_done or not self.handle.recorded,
+            recording_failure="the recording of ours was lost with its process" if live.keeps_audio else None,
+        )
+        return False
+
+    def _too_late_to_act(self, now: datetime) -> bool:
+        ended_at = self.handle.ended_seen_at_utc
+        if ended_at is None:
+            return False
+        since_s = (now - ended_at).total_seconds()
+        return since_s > _OVERDUE_S and self.tools.clock.real_delay_s(since_s) > _WORK_REAL_S
+
+    def _overdue(self, now: datetime) -> bool:
+        overdue_s = self.handle.ring_at_most_s + self.handle.longest_s + _OVERDUE_S
+        return now > self.handle.dialled_at_utc + timedelta(seconds=overdue_s)
 
     # --- while it lasts ---
 
@@ -98,8 +152,7 @@ class Following:
                 self._say_once(CallAnswered(error_s=error_s), told, clock=status.clock)
             else:
                 self._say_once(CallAnswered(error_s=gap_s / 2), before + (now - before) / 2)
-        overdue_s = self.handle.ring_at_most_s + self.handle.longest_s + _OVERDUE_S
-        if now > self.handle.dialled_at_utc + timedelta(seconds=overdue_s) and not self.handle.hang_up_asked_at_utc:
+        if self._overdue(now) and not self.handle.hang_up_asked_at_utc:
             self.handle = replace(self.handle, hang_up_asked_at_utc=now)
             await carrier.hang_up(self.handle.call_id)
 
@@ -198,6 +251,9 @@ class Following:
 
     def _report_acts(self, status: CallStatus, starts_at: datetime | None, heard_s: tuple[float | None, ...]) -> None:
         """Say what we pressed and spoke: when it was heard, else as the script had it if the call lasted so long."""
+        if self.handle.live is not None:
+            self._report_done(self.handle.live, starts_at, heard_s)
+            return
         answered_at = status.answered_at_utc or self.handle.dialled_at_utc
         earliest_s = latest_s = 0.0
         unsure = 0
@@ -207,10 +263,10 @@ class Following:
             maybe = status.duration_s is None or status.duration_s >= earliest_s
             low_s, high_s = planned_span(act)
             if t_s is not None and starts_at is not None:
-                self._say(_done(act, t_s), starts_at + timedelta(seconds=t_s), clock=ClockName.MEDIA)
+                self._say(done_event(act, t_s), starts_at + timedelta(seconds=t_s), clock=ClockName.MEDIA)
                 earliest_s = latest_s = t_s
             elif not act.silence_s and surely:
-                self._say(_done(act, None), answered_at + timedelta(seconds=begin_s))
+                self._say(done_event(act, None), answered_at + timedelta(seconds=begin_s))
             elif not act.silence_s and maybe:
                 unsure += 1
             earliest_s, latest_s = earliest_s + low_s, latest_s + high_s
@@ -218,13 +274,24 @@ class Following:
             note = f"whether the last {unsure} of our keys and lines were carried out before the end is not known"
             self.handle = replace(self.handle, notes=(*self.handle.notes, note))
 
+    def _report_done(self, live: LiveState, starts_at: datetime | None, heard_s: tuple[float | None, ...]) -> None:
+        """Say what was pressed and said on a live call: when it was heard, else when it was done."""
+        if not self.handle.recorded:
+            return  # said when it was done
+        began_at = live.media_starts_at_utc or self.handle.dialled_at_utc
+        for act, done_s, t_s in zip(live.done, live.done_at_s, heard_s, strict=True):
+            if t_s is not None and starts_at is not None and abs(t_s - done_s) < _SAME_ACT_S:
+                self._say(done_event(act, t_s), starts_at + timedelta(seconds=t_s), clock=ClockName.MEDIA)
+            else:
+                self._say(done_event(act, None), began_at + timedelta(seconds=done_s))
+
     def _finish(self, status: CallStatus, now: datetime) -> Seen:
         handle = self.handle
         script = Lasting(handle.shortest_script_s, handle.longest_script_s)
-        if handle.script_end_s is not None:
+        if handle.live is None and handle.script_end_s is not None:
             script = Lasting(handle.script_end_s, handle.script_end_s + 1.0)
         dialled_at = handle.dialled_at_utc
-        by, reasons = who_ended(
+        by, reasons, doubt = who_ended(
             EndSignals(
                 failure=None if status.answered or status.failure is None else status.failure.kind,
                 rang_s=None if status.ended_at_utc is None else (status.ended_at_utc - dialled_at).total_seconds(),
@@ -239,6 +306,7 @@ class Following:
                 bye_from=status.bye_from,
                 bye_source=status.bye_source,
                 code=status.code,
+                audio=_audio(handle.live, status),
             )
         )
         unseen = () if CallRinging.KIND in handle.reported else ("ringing was not seen: it fell between two looks",)
@@ -249,6 +317,7 @@ class Following:
             code=status.code,
             duration_s=status.duration_s,
             error_s=status.error_s,
+            doubt=doubt,
         )
         self._say(ended, status.ended_at_utc or now, clock=status.clock if status.ended_at_utc else ClockName.OURS)
         if status.cost_minor is not None and status.currency is not None:
@@ -277,10 +346,17 @@ class Following:
         self.sightings.append(Sighting(what=what, at_utc=at_utc, clock=clock, artifacts=artifacts))
 
 
-def _done(act: Planned, t_s: float | None) -> DigitsSent | LineSaid:
-    if act.text is not None:
-        return LineSaid(act.text, t_s)
-    return DigitsSent(act.keys, act.key_count, act.purpose, t_s)
+def _audio(live: LiveState | None, status: CallStatus) -> AudioSignals | None:
+    if live is None or live.media_starts_at_utc is None:
+        return None
+    return AudioSignals(
+        ended_by_itself=live.audio_ended_at_utc is not None,
+        end=status.audio_end,
+        quiet_s=live.quiet_before_end_s or 0.0,
+        at_limit=live.at_limit,
+        loss_ratio=status.loss_ratio,
+        line_faults=status.line_faults,
+    )
 
 
 _OUTCOMES = {FailureKind.BUSY: ContactOutcome.BUSY, FailureKind.NO_ANSWER: ContactOutcome.NO_ANSWER}
@@ -296,6 +372,13 @@ def _outcome(handle: Handle, status: CallStatus, by: Side) -> tuple[ContactOutco
     if handle.recording_failure is not None:
         failure = Failure(FailureKind.RECORDING_MISSING, Side.OURS, "record", handle.recording_failure)
     at_limit = status.duration_s is not None and status.duration_s >= handle.longest_s - 1.0
+    if handle.live is not None:
+        at_limit = at_limit or handle.live.at_limit
+        if status.audio_end is AudioEnd.BROKEN and by is Side.OURS:
+            text = "the call's audio broke off on its way to us"
+            failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "live", text)
+        if handle.live.failure is not None:
+            failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "live", handle.live.failure)
     if by is Side.OURS and (at_limit or handle.ends_by_listening):
         return ContactOutcome.CAP_REACHED, failure
     return ContactOutcome.DONE, failure

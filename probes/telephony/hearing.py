@@ -16,6 +16,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from probes.telephony.keys import Key, find_keys
+from probes.telephony.own_recording import VENDOR_CHANNEL
 from probes.telephony.script import Planned
 
 _FRAME_S = 0.02
@@ -24,6 +25,8 @@ _LONGEST_GAP_S = 1.2  # within one spoken line
 _CLEARLY_MORE = 1.5
 _MASK_MARGIN_S = 0.06
 _EARLY_S = 1.0  # how much earlier than planned our own sound may come
+
+_SOUNDS_WITHIN_S = 5.0  # how long after it was sent a key may sound
 
 _BLOCK_S = 60.0
 
@@ -92,6 +95,51 @@ def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Samples
         why=why,
     )
     return heard, samples
+
+
+def hear_own(recording: bytes, done: tuple[Planned, ...], done_at_s: tuple[float, ...]) -> tuple[Heard, Samples]:
+    """Return a recording of our own, whose sides are known, with every key silenced that may be of an identification.
+
+    Keys of a menu are those that are heard about when we pressed them.
+    """
+    samples, rate_hz = _read(recording)
+    keys = [find_keys(samples[:, channel], rate_hz) for channel in range(2)]
+    ours = 1 - VENDOR_CHANNEL
+    known = _open_keys(keys[ours], done, done_at_s)
+    masks = [
+        (channel, Placed(key.start_s - _MASK_MARGIN_S, key.end_s + _MASK_MARGIN_S))
+        for channel, found in enumerate(keys if any(act.is_secret for act in done) else [])
+        for key in found
+        if not any(one.start_s - 0.05 <= key.start_s <= one.end_s + 0.05 for one in known)
+    ]
+    heard = Heard(
+        rate_hz=rate_hz,
+        channels=2,
+        duration_s=len(samples) / rate_hz,
+        vendor_channel=VENDOR_CHANNEL,
+        placed=(None,) * len(done),
+        script_end_s=None,
+        kept=_silenced(samples, rate_hz, masks) if masks else recording,
+        masked=bool(masks),
+        why=(),
+    )
+    return heard, samples
+
+
+def _open_keys(keys: tuple[Key, ...], done: tuple[Planned, ...], done_at_s: tuple[float, ...]) -> list[Key]:
+    wanted = [
+        (key, at_s)
+        for act, at_s in zip(done, done_at_s, strict=True)
+        if not act.is_secret
+        for key in act.keys or ""
+        if key not in "wW"
+    ]
+    found: list[Key] = []
+    for key in keys:
+        if wanted and key.key == wanted[0][0] and -1.0 < key.start_s - wanted[0][1] < _SOUNDS_WITHIN_S:
+            found.append(key)
+            wanted.pop(0)
+    return found
 
 
 def sides(heard: Heard, samples: Samples) -> tuple[Iterator[Floats], Iterator[Floats] | None]:

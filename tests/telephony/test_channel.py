@@ -44,8 +44,8 @@ def test_hanging_up_can_be_written_plainly(last: Any) -> None:
 @pytest.mark.parametrize(
     ("script", "changes", "word"),
     [
-        ([{"wait_for": "silence"}], {}, '"wait_for" reacts to what is heard, which is not carried out yet'),
-        ([{"if": "human"}], {}, '"if" reacts to what is heard, which is not carried out yet'),
+        ([{"wait_for": "quietness"}], {}, "'silence'"),
+        ([{"if": "human"}], {}, "should be a valid dictionary"),
         ([{"dance": "1 min"}], {}, "Unexpected keyword argument"),
         ([{}], {}, "a step has one verb; here: none"),
         ([{"press": "1", "wait": "5 s"}], {}, "a step has one verb; here: wait, press"),
@@ -79,5 +79,5 @@ def test_a_fault_is_refused_with_its_cure(script: list[Any], changes: dict[str, 
 
 def test_an_editor_is_told_of_both_ways_to_hang_up() -> None:
     schema = str(TypeAdapter(Channel).json_schema())
-    assert "{'const': 'hang_up'}" in schema
+    assert "{'enum': ['hang_up', 'disclose', 'join']}" in schema
     assert "'wait_for'" in schema

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from probes.errors import FailureKind, Side
-from probes.telephony.ending import EndSignals, who_ended
+from probes.events import Doubt
+from probes.telephony.carrier import AudioEnd
+from probes.telephony.ending import AudioSignals, EndSignals, who_ended
 from probes.telephony.lasting import Lasting
 
 END = datetime(2026, 11, 22, 10, 2, 8, tzinfo=UTC)
@@ -66,6 +68,37 @@ def before(seconds: float) -> datetime:
     ],
 )
 def test_the_conclusion_and_its_reasons(changes: dict[str, Any], side: Side, word: str) -> None:
-    concluded, reasons = who_ended(signals(**changes))
+    concluded, reasons, _ = who_ended(signals(**changes))
     assert concluded is side
     assert any(word in reason for reason in reasons), reasons
+
+
+def audio(**changes: Any) -> AudioSignals:
+    """Return a live call whose audio ended by itself, in order, on a good line."""
+    standard: dict[str, Any] = {"ended_by_itself": True, "end": AudioEnd.IN_ORDER, "quiet_s": 0.0, "at_limit": False}
+    return AudioSignals(**{**standard, **changes})
+
+
+@pytest.mark.parametrize(
+    ("heard", "changes", "side", "doubt", "word"),
+    [
+        ({"ended_by_itself": False}, {"hang_up_asked_at_utc": before(0.1)}, Side.OURS, Doubt.NONE, "still coming"),
+        ({}, {"hang_up_asked_at_utc": before(-0.1)}, Side.NOT_KNOWN, Doubt.SOME, "before we asked"),
+        ({}, {"bye_from": Side.VENDOR}, Side.VENDOR, Doubt.NONE, "called side"),
+        ({"quiet_s": 9.0}, {"bye_from": Side.VENDOR}, Side.VENDOR, Doubt.SOME, "accident of the line"),
+        ({"loss_ratio": 0.4}, {"bye_from": Side.VENDOR}, Side.VENDOR, Doubt.SOME, "40% of the vendor's audio"),
+        ({"loss_ratio": 0.4}, {}, Side.NETWORK, Doubt.SOME, "nobody's goodbye"),
+        ({"line_faults": ("silence",)}, {}, Side.NETWORK, Doubt.SOME, "wanting: silence"),
+        ({"line_faults": ("rtp lost",)}, {"bye_from": Side.NETWORK}, Side.NETWORK, Doubt.NONE, "rtp lost"),
+        ({"end": AudioEnd.BROKEN}, {"hang_up_asked_at_utc": before(2)}, Side.OURS, Doubt.SOME, "on its way to us"),
+        ({"end": AudioEnd.BROKEN}, {"bye_from": Side.VENDOR}, Side.VENDOR, Doubt.NONE, "called side"),
+        ({"at_limit": True}, {}, Side.OURS, Doubt.NONE, "our time limit"),
+        ({}, {"duration_s": 1020.0}, Side.NOT_KNOWN, Doubt.SOME, "does not say who"),  # no script ran by the clock
+    ],
+)
+def test_what_a_live_calls_audio_adds(
+    heard: dict[str, Any], changes: dict[str, Any], side: Side, doubt: Doubt, word: str
+) -> None:
+    concluded = who_ended(signals(audio=audio(**heard), **changes))
+    assert (concluded.by, concluded.doubt) == (side, doubt)
+    assert any(word in reason for reason in concluded.reasons), concluded.reasons
