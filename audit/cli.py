@@ -15,6 +15,7 @@ from probes.errors import AuditError
 
 if TYPE_CHECKING:
     from audit.analysis.model import Analysis
+    from audit.engine.worker import Worker
     from audit.ledger.store import Ledger
     from audit.plan.reader import PlanFile
     from audit.settings import Settings
@@ -32,6 +33,13 @@ app = typer.Typer(
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Where audits are kept (default HOLDPROOF_HOME, else ./holdproof).")
+]
+PublicUrlOption = Annotated[
+    str | None,
+    typer.Option("--public-url", help="Where the telephone carrier reaches us (https://…), for live calls."),
+]
+ListenOption = Annotated[
+    str | None, typer.Option("--listen", help="HOST:PORT behind the public address (default 127.0.0.1:8620).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 PlanArgument = Annotated[Path, typer.Argument(help="The plan file (YAML).")]
@@ -112,6 +120,8 @@ def run(
     plan: PlanArgument,
     home: HomeOption = None,
     again: Annotated[bool, typer.Option("--again", help="Begin a new audit though one of this plan ended.")] = False,
+    public_url: PublicUrlOption = None,
+    listen: ListenOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Contact nobody; print what would be sent.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -123,7 +133,7 @@ def run(
     from audit.engine.run import begin, carry_on
     from audit.plan.check import ready
 
-    plan_file, settings = _plan(plan), _settings(home)
+    plan_file, settings = _plan(plan), _settings(home, public_url, listen)
     ready(plan_file)
     ledger = _ledger(settings)
     row, new = begin(plan_file, ledger, version=version(), again=again)
@@ -154,17 +164,20 @@ def serve(
         str | None, typer.Option("--name", help="This worker's name (PostgreSQL); default machine and number.")
     ] = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=64, help="How many cases it moves at once.")] = 8,
+    public_url: PublicUrlOption = None,
+    listen: ListenOption = None,
 ) -> None:
     """Work on all audits until interrupted: alone on a home, or as one of many with HOLDPROOF_DATABASE_URL.
 
-    Workers of one database share one folder as their home, because evidence is kept in it.
+    Workers of one database share one folder as their home, because evidence is kept in it. Each of them that is to
+    place live calls needs a public address of its own.
     """
     import signal
     import threading
 
     from audit.engine import run as engine
 
-    settings, until = _settings(home), threading.Event()
+    settings, until = _settings(home, public_url, listen), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: until.set())
     engine.serve(
@@ -173,7 +186,7 @@ def serve(
         until,
         name=name,
         at_once=at_once,
-        on_ready=lambda worker: typer.echo(f"worker {worker.presence.name} takes work in {settings.home}", err=True),
+        on_ready=lambda worker: typer.echo(_takes_work(worker), err=True),
         on_trouble=_say_trouble,
     )
     typer.echo("worker stopped; what it had begun is taken up by another one, or when it starts again", err=True)
@@ -389,11 +402,19 @@ def demo(
 
 
 @app.command()
-def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Say what is installed, reachable and configured, and how to mend what is not."""
+def doctor(
+    home: HomeOption = None,
+    public_url: PublicUrlOption = None,
+    listen: ListenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is installed, reachable and configured, and how to mend what is not.
+
+    A public address is asked whether it leads here; nothing else outside this machine is contacted.
+    """
     from audit.commands.doctor import examine
 
-    findings = examine(_settings(home))
+    findings = examine(_settings(home, public_url, listen))
     if as_json:
         _answer({"findings": [finding.to_json() for finding in findings]}, True)
     else:
@@ -405,10 +426,16 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
 # --- joining the parts ---
 
 
-def _settings(home: Path | None) -> Settings:
+def _settings(home: Path | None, public_url: str | None = None, listen: str | None = None) -> Settings:
     from audit.settings import load_settings
 
-    return load_settings(home)
+    return load_settings(home, public_url=public_url, listen=listen)
+
+
+def _takes_work(worker: Worker) -> str:
+    settings = worker.settings
+    heard = f", and is reached at {settings.public_url}" if settings.public_url else ""
+    return f"worker {worker.presence.name} takes work in {settings.home}{heard}"
 
 
 def _ledger(settings: Settings, *, quiet: bool = False) -> Ledger:

@@ -17,6 +17,7 @@ from audit.secrets import Masked, SecretStore
 from probes.errors import UserError
 
 if TYPE_CHECKING:
+    from probes.telephony.public_address import PublicAddress
     from probes.telephony.twilio_config import TwilioConfig
 
 ENV_FILE = "holdproof.env"
@@ -132,6 +133,8 @@ class Settings:
     home: Path
     environment: Environment
     allow_plain_http: bool = False
+    public_url_given: str | None = None
+    listen_given: str | None = None
 
     @property
     def database_url(self) -> str | None:
@@ -143,6 +146,28 @@ class Settings:
         """The browser to use; None: look for one."""
         path = self.environment.get("HOLDPROOF_BROWSER")
         return None if path is None else Path(path).expanduser()
+
+    @property
+    def public_url(self) -> str | None:
+        """Where the outside reaches us, through a proxy or tunnel; None: nowhere, so no call is live."""
+        return self.public_url_given or self.environment.get("HOLDPROOF_PUBLIC_URL")
+
+    @property
+    def listen(self) -> str | None:
+        """Where our own web server listens behind that address, as HOST:PORT; None: at the usual place."""
+        return self.listen_given or self.environment.get("HOLDPROOF_LISTEN")
+
+    def public_address(self) -> PublicAddress | None:
+        """Return our own address on the web, None if there is none; nothing listens there yet.
+
+        Raises:
+            UserError: it is no address, or would carry calls unencrypted over a network.
+        """
+        if self.public_url is None:
+            return None
+        from probes.telephony.public_address import DEFAULT_LISTEN, PublicAddress
+
+        return PublicAddress(self.public_url, self.listen or DEFAULT_LISTEN, allow_plain_http=self.allow_plain_http)
 
     def carrier(self, name: str) -> CarrierSettings:
         """Return address and credentials of a carrier, whether or not they are complete.
@@ -228,8 +253,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def load_settings(home: Path | str | None = None, process: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings: `home` from the argument, else HOLDPROOF_HOME, else ./holdproof.
+def load_settings(
+    home: Path | str | None = None,
+    process: Mapping[str, str] | None = None,
+    *,
+    public_url: str | None = None,
+    listen: str | None = None,
+) -> Settings:
+    """Return the settings: `home` from the argument, else HOLDPROOF_HOME, else ./holdproof; so the other arguments.
 
     Raises:
         UserError: the home's `holdproof.env` cannot be understood.
@@ -239,4 +270,4 @@ def load_settings(home: Path | str | None = None, process: Mapping[str, str] | N
     folder = Path(named).expanduser()
     environment = Environment(variables, read_env_file(folder / ENV_FILE))
     plain = (environment.get("HOLDPROOF_ALLOW_PLAIN_HTTP") or "").lower() in ("1", "true", "yes")
-    return Settings(folder, environment, plain)
+    return Settings(folder, environment, plain, public_url, listen)

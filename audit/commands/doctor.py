@@ -13,7 +13,7 @@ from typing import Any
 
 from audit.ledger.store import Ledger
 from audit.settings import Settings
-from probes.errors import AuditError
+from probes.errors import AuditError, UserError
 
 LEAST_FREE_BYTES = 1_000_000_000
 
@@ -40,12 +40,12 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; nothing outside this machine is contacted."""
+    """Look at everything; nothing outside this machine is contacted, but for our own public address."""
     found = [
         Finding(what="Python", ok=sys.version_info >= (3, 11), text=sys.version.split()[0], fix="use 3.11 or later"),
         Finding(what="SQLite", ok=sqlite3.sqlite_version_info >= (3, 35), text=sqlite3.sqlite_version),
     ]
-    for look in (_home, _ledger, _browser, _voice, _twilio, _keyring):
+    for look in (_home, _ledger, _browser, _voice, _twilio, _public_address, _keyring):
         found += list(_guarded(look, settings))
     return found
 
@@ -54,7 +54,8 @@ def _guarded(look: Callable[[Settings], Iterator[Finding]], settings: Settings) 
     try:
         yield from look(settings)
     except AuditError as exc:
-        yield Finding(what=look.__name__.strip("_"), ok=False, text=f"{exc.message} ({exc.at})", fix=exc.fix)
+        where = f" ({exc.at})" if exc.at else ""
+        yield Finding(what=look.__name__.strip("_").replace("_", " "), ok=False, text=exc.message + where, fix=exc.fix)
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
@@ -126,6 +127,41 @@ def _twilio(settings: Settings) -> Iterator[Finding]:
         text=f"twilio at {where}, credentials {'set' if complete else 'incomplete'}",
         fix="set HOLDPROOF_TWILIO_AUTH_TOKEN, or …_API_KEY and …_API_SECRET",
     )
+
+
+def _public_address(settings: Settings) -> Iterator[Finding]:
+    address = settings.public_address()
+    if address is None:
+        yield Finding(
+            what="public address",
+            ok=False,
+            needed=False,
+            text="none; calls are recorded and heard afterwards, none is live",
+            fix="set --public-url (HOLDPROOF_PUBLIC_URL) to where a proxy or tunnel leads to this machine",
+        )
+        return
+
+    async def ask() -> str:
+        try:
+            await address.open()
+        except UserError:  # a worker listens there, most likely: it answers for itself
+            await address.check(this_server=False)
+            return f"{address.public_url} leads to a worker that runs at {address.listens_on}"
+        try:
+            await address.check()
+        finally:
+            await address.close()
+        return f"{address.public_url} leads to {address.listens_on} here, for requests and for WebSockets"
+
+    yield Finding(what="public address", ok=True, text=asyncio.run(ask()))
+    if settings.carrier("twilio").auth_token is None:
+        yield Finding(
+            what="signed callbacks",
+            ok=False,
+            needed=False,
+            text="no auth token, so that nobody can tell whether a callback is the carrier's; no call is live",
+            fix="set HOLDPROOF_TWILIO_AUTH_TOKEN (an API key alone does not do)",
+        )
 
 
 def _keyring(_settings: Settings) -> Iterator[Finding]:

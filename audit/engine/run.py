@@ -161,6 +161,7 @@ def serve(
     with worker_place(ledger, settings, serving=True, name=name) as presence:
         share_evidence(ledger, settings)
         with Worker(ledger, settings, presence, at_once=at_once, on_trouble=on_trouble) as worker:
+            worker.listen()
             on_ready(worker)
             while not until.wait(WATCH_S):
                 worker.watch()

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from audit.engine.sessions import SessionFolder
 from audit.ledger.artifacts import ArtifactFolder
@@ -22,6 +22,9 @@ from probes.model import Act, Tools
 from probes.running import RunningContacts
 from probes.telephony.carrier import Carrier
 
+if TYPE_CHECKING:
+    from probes.telephony.public_address import PublicAddress
+
 T = TypeVar("T")
 
 
@@ -30,8 +33,10 @@ class Workshop:
     the durable engine nor the ledger ever holds them up, nor they those.
     """
 
-    def __init__(self, settings: Settings, *, alone: bool = True) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, alone: bool = True, on_call: Callable[[str], None] | None = None) -> None:
+        """Take the settings; `on_call` is told the carrier's id of a call of which something new is known."""
+        self.settings, self._on_call = settings, on_call
+        self._address = settings.public_address()
         self._running = RunningContacts(alone=alone)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
@@ -55,6 +60,19 @@ class Workshop:
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run probe work in the workshop's loop and wait for it; called from other threads."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def listen(self) -> str | None:
+        """Open our public address for the carriers that call back; return it, None if there is none.
+
+        Raises:
+            UserError: its port is taken.
+        """
+        if self._address is None:
+            return None
+        if self.settings.carrier("twilio").account_sid is not None:
+            self.carrier("twilio")
+        self.do(self._address.open())
+        return self._address.public_url
 
     def tools_for(self, audit: str, plan: Plan, ledger: Ledger, clock: Clock) -> Callable[..., Tools]:
         """Return what gives the tools for a contact of an audit: with a vendor, and the acts reserved for it."""
@@ -86,13 +104,15 @@ class Workshop:
         if name not in self._carriers:
             if name not in _CARRIERS:
                 raise UserError(f'unknown carrier "{name}"', fix=f"use one of: {', '.join(sorted(_CARRIERS))}")
-            self._carriers[name] = _CARRIERS[name](self.settings)
+            self._carriers[name] = _CARRIERS[name](self.settings, self._address, self._on_call)
         return self._carriers[name]
 
     async def _close(self) -> None:
         await self._running.close()
         for carrier in self._carriers.values():
             await carrier.close()
+        if self._address is not None:
+            await self._address.close()
         await self._browser.close()
         current = asyncio.current_task()
         rest = [task for task in asyncio.all_tasks(self._loop) if task is not current]
@@ -101,21 +121,12 @@ class Workshop:
         await asyncio.gather(*rest, return_exceptions=True)
 
 
-def _twilio(settings: Settings) -> Carrier:
+def _twilio(settings: Settings, address: PublicAddress | None, on_call: Callable[[str], None] | None) -> Carrier:
     from probes.telephony.twilio import TwilioCarrier
-    from probes.telephony.twilio_config import API_URL, TwilioConfig
 
-    found = settings.carrier("twilio")
-    config = TwilioConfig(
-        account_sid=found.account_sid or "",
-        auth_token=found.auth_token.reveal() if found.auth_token else "",
-        api_key=found.api_key or "",
-        api_secret=found.api_secret.reveal() if found.api_secret else "",
-        api_base_url=found.base_url or API_URL,
-        insights_base_url=found.insights_base_url,
-        allow_plain_http=settings.allow_plain_http,
-    )
-    return TwilioCarrier(config)
+    return TwilioCarrier(settings.twilio(), address, on_call)
 
 
-_CARRIERS: dict[str, Callable[[Settings], Carrier]] = {"twilio": _twilio}
+_CARRIERS: dict[str, Callable[[Settings, PublicAddress | None, Callable[[str], None] | None], Carrier]] = {
+    "twilio": _twilio
+}

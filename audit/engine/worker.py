@@ -13,16 +13,19 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 from audit.engine.contact import Setting
+from audit.engine.cursor import Cursor
 from audit.engine.flow import Flow, Next, flow_url
 from audit.engine.live import end_live
 from audit.engine.tick import Ticker
 from audit.engine.tools import Workshop
+from audit.ledger.codec import from_json
 from audit.ledger.database import is_sqlite
 from audit.ledger.presence import Presence
 from audit.ledger.store import Ledger, audit_clock
@@ -62,8 +65,9 @@ class Worker:
         self.ledger, self.settings, self.presence, self.only = ledger, settings, presence, only
         self._on_trouble = on_trouble
         self._closing = threading.Event()
-        self._workshop = Workshop(settings, alone=is_sqlite(ledger.url))
+        self._workshop = Workshop(settings, alone=is_sqlite(ledger.url), on_call=self._wake_call)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="tick")
+        self._waking = ThreadPoolExecutor(1, thread_name_prefix="wake")
         self._tickers: dict[str, Ticker] = {}
         self._lock = threading.Lock()
         self._sick: dict[tuple[str, str], float] = {}
@@ -89,6 +93,7 @@ class Worker:
         self._closing.set()
         self._flow.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._waking.shutdown(wait=False, cancel_futures=True)
         self._workshop.__exit__(kind, error, trace)
 
     # --- ticks ---
@@ -139,6 +144,29 @@ class Worker:
             return False
         self._flow.wake(audit, case, self.ledger.case(audit, case).ticks_done)
         return True
+
+    def listen(self) -> str | None:
+        """Open our public address, if there is one, and let the carriers answer there; return it.
+
+        Raises:
+            UserError: its port is taken.
+        """
+        return self._workshop.listen()
+
+    def _wake_call(self, call_id: str) -> None:
+        """Wake the case of a call of which the carrier has told something; called where probes work: it only asks."""
+        if not self._closing.is_set():
+            with suppress(RuntimeError):  # the worker closes at this very moment
+                self._waking.submit(self._wake_of, call_id)
+
+    def _wake_of(self, call_id: str) -> None:
+        try:
+            for effect in self.ledger.live_effects():
+                under_way = from_json(Cursor, self.ledger.case(effect.audit, effect.case).cursor).under_way
+                if under_way is not None and under_way.handle is not None and f'"{call_id}"' in under_way.handle:
+                    self.wake(effect.audit, effect.case)
+        except AuditError as exc:
+            self._on_trouble(exc)
 
     def watch(self) -> None:
         """Look at the kill switch, at who was woken, and every few seconds at all that may need a hand."""

@@ -73,6 +73,22 @@ class CallbackReader:
         if form and form.get("AccountSid") != self._account_id:
             raise NotTheProviders("the request is about another account")
 
+    def check_socket(self, path: str, signature: str | None) -> None:
+        """Return if the provider signed this handshake of a WebSocket.
+
+        Its documentation names the wss address as what is signed, and some of its systems have signed the https one,
+        with or without a slash at the end; each of them needs the account's token.
+
+        Raises:
+            NotTheProviders: there is no signature, or it belongs to another address or key.
+        """
+        url = self.url(path)
+        for each in (url.replace("http", "ws", 1), url):
+            for end in ("", "/"):
+                if signature and self._validator.validate(each + end, {}, signature):
+                    return
+        raise NotTheProviders("the signature does not fit the handshake")
+
     def status(self, path_and_query: str, form: Mapping[str, str], signature: str | None) -> StatusCallback:
         """Return what a status callback says.
 

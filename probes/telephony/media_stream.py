@@ -26,7 +26,8 @@ TOKEN_PARAMETER = "token"  # noqa: S105  (the name of the stream's parameter, no
 _LONGEST_MESSAGE = 64 * 1024
 _LONGEST_FRAME_BYTES = RATE_HZ  # a second; the provider sends 20 ms
 _AHEAD_S = 2.0  # media cannot be from later than its arrival, but for the clocks' and the network's play
-_FLOOD_MESSAGES, _FLOOD_S = 1000, 5.0  # two tracks make 100 a second
+# Two tracks make 100 messages a second. After a stall of a minute all that was held up may come at once.
+_USUAL_MESSAGES_A_SECOND, _MOST_AT_ONCE = 200.0, 8000.0
 _SIDES = {"inbound": Side.VENDOR, "inbound_track": Side.VENDOR, "outbound": Side.OURS, "outbound_track": Side.OURS}
 
 
@@ -162,25 +163,35 @@ class StreamReader:
     """Reads the stream of one call, in the order connected, start, anything, stop.
 
     `token` is what we gave the provider with the request for the stream: whoever does not bring it is somebody else.
+    `begins_at_s` is added to the stream's own time: where a call's second stream goes on after its first one.
+    `pace` is how many seconds of media come in a real second (1, but for practice).
     """
 
     account_id: str
     call_id: str
     token: str = field(repr=False)
+    begins_at_s: float = 0.0
+    pace: float = 1.0
     stopped: bool = False
     _stream_id: str | None = None
     _connected: bool = False
-    _first_arrival_s: float | None = None
+    _begun_s: float | None = None  # when its time 0 was, by arrival, as early as any frame has shown it to be
     _next_s: dict[Side, float] = field(default_factory=dict)
     _quality: dict[Side, StreamQuality] = field(default_factory=dict)
-    _window: list[float] = field(default_factory=list)
+    _room: float = _MOST_AT_ONCE
+    _counted_at_s: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the stream has said what it is."""
+        return self._stream_id is not None
 
     def quality(self, side: Side) -> StreamQuality:
         """Return how well a side's audio came so far."""
         return self._quality.get(side, StreamQuality())
 
     def feed(self, message: str | bytes, arrived_s: float) -> tuple[StreamEvent, ...]:
-        """Take one message that arrived at `arrived_s` on a monotonic clock of the call's time.
+        """Take one message that arrived at `arrived_s` on a monotonic clock of the call's time (real time, times pace).
 
         Raises:
             StreamRefused: wrong order, call, account or token, another kind of audio, or a flood.
@@ -254,12 +265,15 @@ class StreamReader:
         if not 0 < len(coded) <= _LONGEST_FRAME_BYTES:
             return (StreamFault(f"a frame of {len(coded)} bytes"),)
         t_s, length_s = media.timestamp / 1000.0, len(coded) / RATE_HZ
-        if self._first_arrival_s is None:
-            self._first_arrival_s = arrived_s - t_s
-        lag_s = arrived_s - self._first_arrival_s - t_s
-        if lag_s < -_AHEAD_S:
-            return (StreamFault(f"a timestamp {-lag_s:.1f} s ahead of its arrival"),)
         quality, due_s = self.quality(side), self._next_s[side]
+        begun_s = arrived_s - t_s if self._begun_s is None else self._begun_s
+        lag_s = arrived_s - begun_s - t_s
+        if lag_s < 0 and t_s <= due_s + 1e-6:
+            begun_s += lag_s  # it follows on what came before, which was late
+            lag_s = 0.0
+        self._begun_s = begun_s
+        if lag_s < -_AHEAD_S * self.pace:
+            return (StreamFault(f"a timestamp {-lag_s:.1f} s ahead of its arrival"),)
         if t_s < due_s - 1e-6:
             self._quality[side] = replace(quality, doubled=quality.doubled + 1)
             return (StreamFault(f"a frame of {due_s - t_s:.2f} s ago, doubled or out of order"),)
@@ -271,14 +285,14 @@ class StreamReader:
             late_s=max(quality.late_s, lag_s),
         )
         self._next_s[side] = t_s + length_s
-        return (Frame(t_s=t_s, side=side, rate_hz=RATE_HZ, samples=from_mulaw(coded)),)
+        return (Frame(t_s=self.begins_at_s + t_s, side=side, rate_hz=RATE_HZ, samples=from_mulaw(coded)),)
 
     def _hold_back_floods(self, arrived_s: float) -> None:
-        self._window.append(arrived_s)
-        if len(self._window) > _FLOOD_MESSAGES:
-            self._window = self._window[-_FLOOD_MESSAGES:]
-            if self._window[-1] - self._window[0] < _FLOOD_S:
-                raise StreamRefused(f"more than {_FLOOD_MESSAGES} messages in {_FLOOD_S:g} s")
+        since_s = arrived_s - (arrived_s if self._counted_at_s is None else self._counted_at_s)
+        self._counted_at_s = arrived_s
+        self._room = min(_MOST_AT_ONCE, self._room + since_s * _USUAL_MESSAGES_A_SECOND) - 1.0
+        if self._room < 0:
+            raise StreamRefused(f"more than {_USUAL_MESSAGES_A_SECOND:g} messages a second")
 
 
 def _table() -> np.ndarray[tuple[int], np.dtype[np.float32]]:

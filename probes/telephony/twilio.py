@@ -1,19 +1,26 @@
-"""The telephone through Twilio, or through any service that speaks its API: the recorded way, by polling alone."""
+"""The telephone through Twilio, or through any service that speaks its API.
+
+The recorded way works by polling alone. With a public address of ours calls can be live, and news of all calls comes
+without being asked for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
-from twilio.rest import Client
 
-from probes.errors import AuditError, Failure, FailureKind, Side, Unavailable
+from probes.errors import AuditError, Failure, FailureKind, Side, Unavailable, UserError
 from probes.telephony import twilio_answers as answers
+from probes.telephony import twiml
+from probes.telephony.callbacks import StatusCallback
 from probes.telephony.carrier import (
+    CallOver,
     CallRequest,
     CallState,
     CallStatus,
@@ -23,15 +30,16 @@ from probes.telephony.carrier import (
     LiveCall,
     Press,
     RawRecord,
-    RecordingInfo,
 )
+from probes.telephony.media_stream import TOKEN_PARAMETER
 from probes.telephony.prices import minor
+from probes.telephony.public_address import PublicAddress
+from probes.telephony.twilio_api import Api, said
 from probes.telephony.twilio_config import TwilioConfig
-from probes.telephony.twilio_errors import OVER_ALREADY, ProviderError, explained, noted
-from probes.telephony.twilio_http import Transport, last_body
-from probes.telephony.twiml import document
-
-ResultT = TypeVar("ResultT")
+from probes.telephony.twilio_errors import OVER_ALREADY, ProviderError, explained
+from probes.telephony.twilio_hooks import Hooks
+from probes.telephony.twilio_live import TwilioLive
+from probes.telephony.twilio_records import ERROR_S, Records, raw_record, records_of
 
 _STATES = {
     "queued": CallState.DIALLING,
@@ -55,34 +63,56 @@ _FAILURES = {
 # Outbound calls: the calling side of the provider's gateway is us (facts of the provider's insights documentation).
 _BYE_FROM = {"caller": Side.OURS, "callee": Side.VENDOR}
 
-_ERROR_S = 1.0  # the provider tells its times in whole seconds
 _CLOCKS_DIFFER_S = 5.0  # how far its clock may be from ours when calls are looked for
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_STEPS = ["initiated", "ringing", "answered", "completed"]
+_CHECKED_FOR_S = 300.0
+_CLOSE_S = 5.0
+_LIVES_KEPT = 200
 
 
 class TwilioCarrier:
-    """Places calls whose whole script is given beforehand, and reads what the provider knows of them."""
+    """Places calls, reads what the provider knows of them, and (with a public address) takes part in live ones.
+
+    `on_change` is told the id of a call of which something new is known; it must return at once.
+    """
 
     name = "twilio"
 
-    def __init__(self, config: TwilioConfig) -> None:
-        """Keep the configuration; nothing is contacted before the first call."""
-        self._config = config
-        self._transport = Transport(config)
-        # The package reads credentials, edge and region from the environment unless it is given one.
-        self._client = Client(
-            config.username, config.password, config.account_sid, http_client=self._transport, environment={"": ""}
-        )
-        self.capabilities = frozenset({Capability.RECORDED}) | (
-            frozenset({Capability.WHO_ENDED, Capability.SIP_CODE}) if config.insights_base_url else frozenset()
-        )
+    def __init__(
+        self,
+        config: TwilioConfig,
+        address: PublicAddress | None = None,
+        on_change: Callable[[str], None] | None = None,
+    ) -> None:
+        """Keep the configuration; nothing is contacted, and nothing listens, before the first call."""
+        self._config, self._api = config, Api(config)
+        self._client = self._api.client
+        self._address = address if config.auth_token else None  # callbacks are signed with the token
+        self._hooks: Hooks | None = None
+        if self._address is not None:
+            self._hooks = Hooks(self._address, config.account_sid, config.auth_token, on_change)
+        self._checked_s = -math.inf
+        live = {Capability.LIVE_AUDIO, Capability.JOIN} if self._hooks is not None else set()
+        paid = {Capability.WHO_ENDED, Capability.SIP_CODE} if config.insights_base_url else set()
+        self.capabilities = frozenset({Capability.RECORDED}) | live | paid
+
+    # --- placing ---
 
     async def dial(self, request: CallRequest) -> Dialled:
         """Place one call. The request is sent once, whatever happens to it."""
+        if request.live and self._hooks is None:
+            fix = (
+                "set --public-url (HOLDPROOF_PUBLIC_URL) and the account's auth token, which callbacks are signed with"
+            )
+            raise UserError("a live call needs a public address for its audio", fix=fix)
+        if self._address is not None:
+            await self._address.open()
+        live = await self._expected(request) if request.live else None
         arguments: dict[str, Any] = {
             "to": request.to,
             "from_": request.caller_id,
-            "twiml": document(request.script, request.hold_line_s),
+            "twiml": live.first_document() if live else twiml.document(request.script, request.hold_line_s),
             "timeout": max(1, min(600, math.ceil(request.ring_at_most_s))),
             "time_limit": max(1, min(14400, math.ceil(request.longest_s))),
         }
@@ -94,46 +124,208 @@ class TwilioCarrier:
                 "recording_track": "both",
                 "trim": "do-not-trim",
             }
-        doing = f"calling {request.to}"
+        if self._address is not None:
+            arguments |= self._callbacks(live.key if live else "call", request.record)
         try:
-            body = await self._ask(self._client.calls.create_async(**arguments))
+            call = await self._place(f"calling {request.to}", arguments, _secrets(request))
+        except DialUncertain:
+            raise  # the call may be up: a live one is known by its key as soon as the provider calls back
+        except BaseException:
+            if live is not None and self._hooks is not None:
+                del self._hooks.lives[live.key]
+            raise
+        if live is not None:
+            live.is_placed(call.sid)
+        return Dialled(call.sid, call.date_created, ERROR_S)
+
+    async def _expected(self, request: CallRequest) -> TwilioLive:
+        """Make ready for a live call that is about to be dialled.
+
+        Raises:
+            Unavailable: the provider could not reach us, as far as can be told.
+        """
+        assert self._address is not None and self._hooks is not None  # noqa: PT018
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._checked_s > _CHECKED_FOR_S:
+            await self._address.check()
+            self._checked_s = loop.time()
+        live = TwilioLive(
+            provider=self,
+            address=self._address,
+            account_id=self._config.account_sid,
+            caller_id=request.caller_id,
+            longest_s=request.longest_s,
+            pace=request.pace,
+            start_s=self._config.start_s,
+            stall_s=self._config.stall_s,
+        )
+        self._hooks.lives[live.key] = live
+        over = [key for key, one in self._hooks.lives.items() if one.over.is_set()]
+        for key in over[: max(0, len(self._hooks.lives) - _LIVES_KEPT)]:
+            del self._hooks.lives[key]
+        return live
+
+    def _callbacks(self, key: str, record: bool) -> dict[str, Any]:
+        assert self._address is not None
+        asked: dict[str, Any] = {
+            "status_callback": self._address.url(f"twilio/status/{key}"),
+            "status_callback_event": _STEPS,
+        }
+        if record:
+            asked |= {
+                "recording_status_callback": self._address.url(f"twilio/recording/{key}"),
+                "recording_status_callback_event": ["completed", "absent"],
+            }
+        return asked
+
+    async def _place(self, doing: str, arguments: dict[str, Any], secrets: tuple[str, ...]) -> answers.CallAnswer:
+        try:
+            body = await self._api.ask(self._client.calls.create_async(**arguments))
         except ProviderError as exc:
-            said = ProviderError(exc.status, exc.code, _hidden(exc.message, request))
+            hidden = ProviderError(exc.status, exc.code, _hidden(exc.message, secrets))
             if exc.status >= 500 or exc.status == 408:
-                raise _uncertain(doing, str(said)) from None
-            raise explained(said, doing) from None
+                raise _uncertain(doing, str(hidden)) from None
+            raise explained(hidden, doing) from None
         except _NEVER_SENT as exc:
-            raise self._unreachable(doing, exc) from exc
+            raise self._api.unreachable(doing, exc) from exc
         except (httpx.HTTPError, TimeoutError) as exc:
-            raise _uncertain(doing, _said(exc)) from exc
+            raise _uncertain(doing, said(exc)) from exc
         try:
-            call = answers.read(answers.CallAnswer, body)
+            return answers.read(answers.CallAnswer, body)
         except Unavailable as exc:
             raise _uncertain(doing, exc.message) from exc
-        return Dialled(call.sid, call.date_created, _ERROR_S)
 
-    async def live(self, call_id: str) -> LiveCall | None:  # noqa: ARG002  (no call is placed live yet)
-        """Return None: this carrier places no live calls yet."""
-        return None
+    # --- live calls ---
 
-    async def status(self, call_id: str) -> CallStatus:
-        """Return the call's state; once it is over, also recordings, notifications and (if bought) the summary."""
-        body = await self._read(lambda: self._client.calls(call_id).fetch_async(), f"asking for call {call_id}")
+    async def live(self, call_id: str) -> LiveCall | None:
+        """Return the live side of a call once its audio is here; None if this process cannot have it.
+
+        Callbacks tell at once what becomes of the call; in case they get lost it is looked at every few seconds.
+        """
+        live = self._hooks.live(call_id) if self._hooks is not None else None
+        loop = asyncio.get_running_loop()
+        up_since_s: float | None = None
+        while live is not None and not live.audible.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._config.look_s):
+                    await live.changed()
+            if live.audible.is_set():
+                break
+            if live.over.is_set() or live.deaf.is_set():
+                return None
+            state = (await self._call(call_id))[0]
+            if state is CallState.ENDED:
+                live.end()
+            elif state is CallState.UP:
+                up_since_s = loop.time() if up_since_s is None else up_since_s
+                if loop.time() - up_since_s > self._config.deaf_s:
+                    live.stream_failed("it did not come")
+                    up_since_s = loop.time()
+        return live
+
+    async def send_document(self, call_id: str, document: str, hidden: str = "") -> None:
+        """Let a call play a document from now on; CallOver where it has ended."""
+        await self._act(call_id, lambda: self._client.calls(call_id).update_async(twiml=document), hidden)
+
+    async def start_stream(self, call_id: str, live: TwilioLive) -> None:
+        """Ask for a further stream of a call; CallOver where it has ended."""
+        try:
+            await self._act(
+                call_id,
+                lambda: self._client.calls(call_id).streams.create_async(
+                    url=live.stream_url,
+                    track="both_tracks",
+                    status_callback=live.path("stream-status"),
+                    parameter1_name=TOKEN_PARAMETER,
+                    parameter1_value=live.token,
+                ),
+            )
+        except CallOver:
+            # Services that speak the provider's API without this part of it answer in the same way.
+            if (await self._call(call_id))[0] is CallState.ENDED:
+                raise
+            raise Unavailable(f"the carrier starts no further stream of call {call_id}") from None
+
+    async def _act(self, call_id: str, call: Callable[[], Any], hidden: str = "") -> None:
+        doing = f"acting on call {call_id}"
+        try:
+            await self._api.retried(call)
+        except ProviderError as exc:
+            if exc.code in OVER_ALREADY:
+                raise CallOver(f"{doing}: it has ended") from None
+            told = _hidden(exc.message, (hidden,) if hidden else ())
+            raise explained(ProviderError(exc.status, exc.code, told), doing) from None
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise self._api.unreachable(doing, exc) from exc
+
+    async def join_call(self, live: TwilioLive, number: str, ring_at_most_s: float) -> bool:
+        """Let a telephone ring; once it is answered, bring both calls together in a room of their own.
+
+        The vendor's call is not touched before that: nobody there hears it ring, and it goes on if nobody answers.
+        """
+        assert self._address is not None and self._hooks is not None  # noqa: PT018
+        room, changed = f"holdproof-{live.key}", asyncio.Event()
+        seen: list[CallState] = []
+
+        def told(step: StatusCallback) -> None:
+            seen.append(step.state)
+            changed.set()
+
+        arguments = {
+            "to": number,
+            "from_": live.caller_id,
+            "twiml": twiml.response(twiml.conference(room)),
+            "timeout": max(1, min(600, math.ceil(ring_at_most_s))),
+            "time_limit": max(1, min(14400, math.ceil(live.longest_s))),
+            "status_callback": self._address.url(f"twilio/leg/{live.key}"),
+            "status_callback_event": _STEPS,
+        }
+        self._hooks.watch_leg(live.key, told)
+        joined = False
+        try:
+            leg = await self._place(f"calling our own telephone {number}", arguments, ())
+            live.leg_id = leg.sid
+            while not live.over.is_set() and not {CallState.UP, CallState.ENDED} & set(seen):
+                changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._config.look_s):
+                        await changed.wait()
+                if not changed.is_set():
+                    seen.append((await self._call(leg.sid))[0])
+            if live.over.is_set():
+                raise CallOver("the call ended before our own telephone was answered")
+            if CallState.ENDED not in seen:
+                await live.send(twiml.response(twiml.conference(room, live.path("hold"))))
+                joined = True
+            return joined
+        finally:
+            self._hooks.watch_leg(live.key, None)
+            if live.leg_id is not None and not joined:
+                with suppress(AuditError):
+                    await self._end(live.leg_id)
+
+    # --- looking ---
+
+    async def _call(self, call_id: str) -> tuple[CallState, answers.CallAnswer, bytes]:
+        body = await self._api.read(lambda: self._client.calls(call_id).fetch_async(), f"asking for call {call_id}")
         call = answers.read(answers.CallAnswer, body)
         state = _STATES.get(call.status)
         if state is None:
             raise Unavailable(f'the carrier gives call {call_id} the status "{call.status}", which is not known')
-        raw = [_raw("call", body)]
+        return state, call, body
+
+    async def status(self, call_id: str) -> CallStatus:
+        """Return the call's state; once it is over, also recordings, notifications and (if bought) the summary."""
+        state, call, body = await self._call(call_id)
         failure = _FAILURES.get(call.status)
-        recordings: tuple[RecordingInfo, ...] = ()
-        being_made = False
-        end = answers.EndProperties()
-        records_complete = True
-        if state is CallState.ENDED:
-            recordings, being_made = await self._recordings(call_id, raw)
-            failure = await self._explained_failure(call_id, failure, raw)
-            end, records_complete = await self._end(call_id, raw)
+        kept = await records_of(self._api, call_id, failure) if state is CallState.ENDED else Records(failure=failure)
+        news = self._hooks.news(call_id) if self._hooks is not None else None
+        live = self._hooks.live(call_id) if self._hooks is not None else None
+        if live is not None and state is CallState.ENDED:
+            live.end()
         answered_at, ended_at = _moments(call, state)
+        cost_minor, leg_raw = await self._cost(call, live)
+        last = news.last if news is not None else None
         return CallStatus(
             call_id=call_id,
             state=state,
@@ -141,42 +333,71 @@ class TwilioCarrier:
             answered=call.status in ("in-progress", "completed") if state in (CallState.UP, CallState.ENDED) else None,
             answered_at_utc=answered_at,
             ended_at_utc=ended_at,
-            error_s=_ERROR_S,
+            error_s=ERROR_S,
             duration_s=call.duration if call.status == "completed" else None,
-            bye_from=_BYE_FROM.get((end.disconnected_by or "").lower()),
-            bye_source="the carrier's call summary" if end.disconnected_by else None,
-            code=end.last_sip_response_num,
-            failure=failure,
-            recordings=recordings,
-            recordings_complete=not being_made,
-            records_complete=records_complete,
-            cost_minor=None if call.price is None or not call.price_unit else minor(abs(call.price), call.price_unit),
+            bye_from=_BYE_FROM.get((kept.end.disconnected_by or "").lower()),
+            bye_source="the carrier's call summary" if kept.end.disconnected_by else None,
+            code=kept.end.last_sip_response_num or (last.sip_code if last is not None else None),
+            failure=kept.failure,
+            recordings=kept.recordings,
+            recordings_complete=not kept.being_made,
+            records_complete=kept.complete,
+            cost_minor=cost_minor,
             currency=call.price_unit.upper() if call.price_unit else None,
-            raw=tuple(raw),
+            raw=(raw_record("call", body), *kept.raw, *leg_raw, *(news.raw if news is not None else ())),
+            audio_end=live.audio_end if live is not None else None,
+            loss_ratio=kept.loss_ratio,
+            line_faults=(*kept.tags, *(live.notes if live is not None else ())),
         )
+
+    async def _cost(
+        self, call: answers.CallAnswer, live: TwilioLive | None
+    ) -> tuple[float | None, tuple[RawRecord, ...]]:
+        """Return what the call cost, our auditor's own leg included, once all of it is known."""
+        if call.price is None or not call.price_unit:
+            return None, ()
+        price = abs(call.price)
+        raw: tuple[RawRecord, ...] = ()
+        if live is not None and live.leg_id is not None:
+            state, leg, body = await self._call(live.leg_id)
+            if state is not CallState.ENDED or (leg.price is None and leg.duration):
+                return None, ()
+            price, raw = price + abs(leg.price or 0.0), (raw_record("joined_call", body),)
+        return minor(price, call.price_unit), raw
+
+    # --- ending, and what is left ---
 
     async def hang_up(self, call_id: str) -> None:
         """End the call, ringing or answered; one that is over already stays over."""
+        live = self._hooks.live(call_id) if self._hooks is not None else None
+        await self._end(call_id)
+        if live is not None and live.leg_id is not None:
+            with suppress(AuditError):  # it ends with the room that it is in
+                await self._end(live.leg_id)
+
+    async def _end(self, call_id: str) -> None:
         try:
-            await self._retried(lambda: self._client.calls(call_id).update_async(status="completed"))
+            await self._api.retried(lambda: self._client.calls(call_id).update_async(status="completed"))
         except ProviderError as exc:
             if exc.code not in OVER_ALREADY:
                 raise explained(exc, f"ending call {call_id}") from None
         except (httpx.HTTPError, TimeoutError) as exc:
-            raise self._unreachable(f"ending call {call_id}", exc) from exc
+            raise self._api.unreachable(f"ending call {call_id}", exc) from exc
 
     async def recording(self, recording_id: str) -> tuple[bytes, str]:
         """Return the recording as WAV with both sides apart."""
         doing = f"fetching recording {recording_id}"
-        body = await self._read(lambda: self._client.recordings(recording_id).fetch_async(), doing)
+        body = await self._api.read(lambda: self._client.recordings(recording_id).fetch_async(), doing)
         media_url = answers.read(answers.RecordingAnswer, body).media_url or (
             f"{self._config.api_base_url.rstrip('/')}/2010-04-01/Accounts/{self._config.account_sid}"
             f"/Recordings/{recording_id}"
         )
         url = media_url.removesuffix(".json").removesuffix(".wav") + ".wav"
         try:
-            return await self._backed_off(
-                lambda: self._transport.download(url, {"RequestedChannels": "2"}, self._config.recording_at_most_bytes)
+            return await self._api.backed_off(
+                lambda: self._api.transport.download(
+                    url, {"RequestedChannels": "2"}, self._config.recording_at_most_bytes
+                )
             )
         except ProviderError as exc:
             if exc.status == 404:
@@ -185,15 +406,15 @@ class TwilioCarrier:
                 ) from None
             raise explained(exc, doing) from None
         except (httpx.HTTPError, TimeoutError) as exc:
-            raise self._unreachable(doing, exc) from exc
+            raise self._api.unreachable(doing, exc) from exc
 
     async def find(self, to: str, caller_id: str, since_utc: datetime) -> tuple[str, ...]:
         """Return calls between these numbers since a moment, oldest first; the newest hundred are looked at."""
         # The provider's own time filters look at the start, which a waiting call does not have yet.
-        body = await self._read(
+        body = await self._api.read(
             lambda: self._client.calls.page_async(to=to, from_=caller_id, page_size=100), f"looking for calls to {to}"
         )
-        since = since_utc - timedelta(seconds=_ERROR_S + _CLOCKS_DIFFER_S)
+        since = since_utc - timedelta(seconds=ERROR_S + _CLOCKS_DIFFER_S)
         calls = answers.read(answers.CallsAnswer, body).calls
         found = [
             call
@@ -205,96 +426,15 @@ class TwilioCarrier:
         return tuple(call.sid for call in reversed(found))
 
     async def close(self) -> None:
-        """Free connections."""
-        await self._transport.close()
-
-    async def _recordings(self, call_id: str, raw: list[RawRecord]) -> tuple[tuple[RecordingInfo, ...], bool]:
-        body = await self._read(
-            lambda: self._client.calls(call_id).recordings.page_async(page_size=20),
-            f"asking for the recordings of call {call_id}",
-        )
-        found = answers.read(answers.RecordingsAnswer, body).recordings
-        if found:
-            raw.append(_raw("recordings", body))
-        return (
-            tuple(_recording(one) for one in found if one.status in ("completed", "absent")),
-            any(one.status not in ("completed", "absent") for one in found),
-        )
-
-    async def _explained_failure(self, call_id: str, failure: Failure | None, raw: list[RawRecord]) -> Failure | None:
-        body = await self._read(
-            lambda: self._client.calls(call_id).notifications.page_async(page_size=20),
-            f"asking for the notifications of call {call_id}",
-        )
-        found = answers.read(answers.NotificationsAnswer, body).notifications
-        if found:
-            raw.append(_raw("notifications", body))
-        codes = [one for one in found if one.error_code]
-        if not codes:
-            return failure
-        told = noted(codes[0].error_code or 0, codes[0].message_text or "no text")
-        if failure is None:
-            # An answered call with a fault in our own script: it went on, but not as planned.
-            return told if told.side is Side.OURS else None
-        return told if failure.kind is FailureKind.NUMBER_UNREACHABLE else failure
-
-    async def _end(self, call_id: str, raw: list[RawRecord]) -> tuple[answers.EndProperties, bool]:
-        """Ask the insights for the end of the call; whoever has not bought them gets nothing, and that is no error."""
-        if not self._config.insights_base_url:
-            return answers.EndProperties(), True
-        try:
-            try:
-                body = await self._summary(call_id, "partial")
-            except ProviderError as exc:
-                if exc.status != 404:
-                    raise
-                body = await self._summary(call_id, "complete")
-            summary = answers.read(answers.SummaryAnswer, body)
-        except ProviderError as exc:
-            return answers.EndProperties(), exc.status in (401, 403)
-        except (httpx.HTTPError, TimeoutError, Unavailable):
-            return answers.EndProperties(), False
-        raw.append(_raw("summary", body))
-        end = summary.properties or answers.EndProperties()
-        return end, bool(end.disconnected_by) or summary.processing_state == "complete"
-
-    async def _summary(self, call_id: str, state: str) -> bytes:
-        """Ask for one state of the summary; if none is named only the complete one is given, half an hour late."""
-        summary = self._client.insights.v1.calls(call_id).summary()
-        return await self._retried(lambda: summary.fetch_async(processing_state=state))
-
-    async def _read(self, call: Callable[[], Awaitable[object]], doing: str) -> bytes:
-        try:
-            return await self._retried(call)
-        except ProviderError as exc:
-            raise explained(exc, doing) from None
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise self._unreachable(doing, exc) from exc
-
-    async def _retried(self, call: Callable[[], Awaitable[object]]) -> bytes:
-        return await self._backed_off(lambda: self._ask(call()))
-
-    async def _backed_off(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """Repeat what has no effect (or the same effect) while the carrier says that it is too busy."""
-        for wait_s in self._config.backoff_s:
-            try:
-                return await call()
-            except ProviderError as exc:
-                if exc.status not in (429, 503):
-                    raise
-            await asyncio.sleep(wait_s)
-        return await call()
-
-    @staticmethod
-    async def _ask(call: Awaitable[object]) -> bytes:
-        await call
-        return last_body.get()
-
-    def _unreachable(self, doing: str, exc: Exception) -> AuditError:
-        return Unavailable(
-            f"{doing}: {self._config.api_base_url} gives no answer ({_said(exc)})",
-            fix="check the network and the carrier's address",
-        )
+        """End the live calls that only this process can lead, and free connections."""
+        lives = [one for one in self._hooks.lives.values() if one.call_id] if self._hooks is not None else []
+        up = [one for one in lives if not one.over.is_set()]
+        for one in up:
+            with suppress(AuditError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self.hang_up(one.call_id)
+            one.end()
+        await self._api.close()
 
 
 def _uncertain(doing: str, why: str) -> DialUncertain:
@@ -304,39 +444,15 @@ def _uncertain(doing: str, why: str) -> DialUncertain:
     )
 
 
-def _hidden(text: str, request: CallRequest) -> str:
+def _secrets(request: CallRequest) -> tuple[str, ...]:
+    return tuple(line.digits for line in request.script if isinstance(line, Press) and line.secret)
+
+
+def _hidden(text: str, secrets: tuple[str, ...]) -> str:
     """Take identification digits out of a text: the provider may quote the document that it refuses."""
-    for line in request.script:
-        if isinstance(line, Press) and line.secret:
-            text = text.replace(line.digits, "(identification)")
+    for digits in secrets:
+        text = text.replace(digits, "(identification)")
     return text
-
-
-def _said(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
-
-
-def _raw(resource: str, body: bytes) -> RawRecord:
-    return RawRecord(resource=resource, body=answers.without_document(body), media_type="application/json")
-
-
-def _recording(one: answers.RecordingAnswer) -> RecordingInfo:
-    lost = one.status == "absent"
-    return RecordingInfo(
-        recording_id=one.sid,
-        failure=Failure(
-            FailureKind.RECORDING_MISSING,
-            Side.OURS,
-            "record",
-            f"the carrier lost the recording (error {one.error_code})" if one.error_code else "the recording is absent",
-        )
-        if lost
-        else None,
-        duration_s=one.duration,
-        channels=one.channels or 1,
-        starts_at_utc=one.start_time,
-        starts_error_s=_ERROR_S,
-    )
 
 
 def _moments(call: answers.CallAnswer, state: CallState) -> tuple[datetime | None, datetime | None]:

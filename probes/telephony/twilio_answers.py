@@ -102,11 +102,37 @@ class EndProperties(_Answer):
     last_sip_response_num: Text = None
 
 
+class EdgeMetrics(_Answer):
+    """How one direction of the audio did at the provider's edge."""
+
+    packets_loss_percentage: Number = None
+
+
+class EdgeDirections(_Answer):
+    """Both directions; `inbound` is what came from the called side."""
+
+    inbound: EdgeMetrics | None = None
+
+
+class Edge(_Answer):
+    """An edge of the provider's network."""
+
+    metrics: EdgeDirections | None = None
+
+
 class SummaryAnswer(_Answer):
-    """A call summary of the provider's insights."""
+    """A call summary of the provider's insights; edges and properties are untyped in its document."""
 
     processing_state: Text = None
     properties: EndProperties | None = None
+    carrier_edge: Edge | None = None
+    tags: Annotated[tuple[str, ...], BeforeValidator(lambda value: value or ())] = ()
+
+
+class EventsAnswer(_Answer):
+    """A page of the provider's log of requests."""
+
+    events: tuple[dict[str, Any], ...]
 
 
 AnswerT = TypeVar("AnswerT", bound=_Answer)
@@ -130,7 +156,7 @@ def read(kind: type[AnswerT], body: bytes) -> AnswerT:
 
 
 # Fields in which the provider may repeat our document, digits included. They carry no evidence about the vendor.
-_REPEATS = frozenset({"twiml", "request_variables", "response_body", "send_digits", "digits"})
+_REPEATS = frozenset({"twiml", "request_variables", "response_body", "send_digits", "senddigits", "digits"})
 
 
 def without_document(body: bytes) -> bytes:

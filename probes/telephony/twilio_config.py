@@ -19,7 +19,9 @@ class TwilioConfig:
     Either `auth_token`, or `api_key` with `api_secret`. `insights_base_url` is a switch as well: the provider gives
     records about who hung up only to accounts with its paid "Advanced Features" for voice, so nothing is asked for
     (and nothing is waited for) unless an address is set; `INSIGHTS_URL` is the provider's own.
-    `timeout_s` and `backoff_s` are real seconds, never practice time.
+    `timeout_s` and `backoff_s` are real seconds, never practice time; so are, of a live call's audio, `start_s` (until
+    a socket has said whose it is), `stall_s` (without any message) and `deaf_s` (from the answer to the first of it),
+    and `look_s`, how often a call is looked at whose callbacks may be lost.
     """
 
     account_sid: str
@@ -32,6 +34,10 @@ class TwilioConfig:
     timeout_s: float = 30.0
     backoff_s: tuple[float, ...] = (1.0, 2.0, 4.0)
     recording_at_most_bytes: int = 512 * 2**20
+    start_s: float = 10.0
+    stall_s: float = 20.0
+    deaf_s: float = 25.0
+    look_s: float = 2.0
 
     def __post_init__(self) -> None:
         if not self.account_sid:

@@ -75,7 +75,11 @@ _NOTED: dict[int, tuple[FailureKind, Side, str]] = {
     13227: (FailureKind.NUMBER_UNREACHABLE, Side.OURS, "the account may not call this country or range"),
     32005: (FailureKind.NUMBER_UNREACHABLE, Side.NETWORK, "the call could not be routed"),
     12100: (FailureKind.CARRIER_ERROR, Side.OURS, "the script's document is not valid"),
-    11200: (FailureKind.CARRIER_ERROR, Side.OURS, "the script's document could not be fetched"),
+    11200: (FailureKind.CARRIER_ERROR, Side.OURS, "our public address gave the provider no answer"),
+    11205: (FailureKind.CARRIER_ERROR, Side.OURS, "our public address could not be reached by the provider"),
+    11210: (FailureKind.CARRIER_ERROR, Side.OURS, "our public address has no name that the provider can look up"),
+    31920: (FailureKind.CARRIER_ERROR, Side.OURS, "the provider could not open a WebSocket at our public address"),
+    31921: (FailureKind.CARRIER_ERROR, Side.OURS, "the WebSocket at our public address broke off"),
 }
 
 OVER_ALREADY = frozenset({20404, 21220})

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from probes.errors import UserError
 from probes.telephony.carrier import Line, Pause, Press, Say
+from probes.telephony.media_stream import TOKEN_PARAMETER
 
 LONGEST_DOCUMENT = 4000  # characters that the provider takes inline (its API reference, 2026-04)
 
@@ -38,21 +39,74 @@ def document(script: tuple[Line, ...], hold_line_s: float) -> str:
             continue
         if isinstance(line, Press):
             whole_s = math.floor(silence_s)
-            waits = "w" * math.ceil((silence_s - whole_s) * 2)
             verbs += _pause(whole_s)
-            verbs.append(f"<Play digits={quoteattr(waits + _keys(line))}/>")
+            verbs.append(press(line, "w" * math.ceil((silence_s - whole_s) * 2)))
         else:
             verbs += _pause(math.ceil(silence_s))
-            verbs.append(f"<Say language={quoteattr(locale(line.language))}>{escape(_text(line))}</Say>")
+            verbs.append(say(line))
         silence_s = 0.0
     verbs += _pause(math.ceil(silence_s))
-    text = f'<?xml version="1.0" encoding="UTF-8"?><Response>{"".join(verbs)}<Hangup/></Response>'
+    return response(*verbs, "<Hangup/>")
+
+
+def response(*verbs: str) -> str:
+    """Return a whole document.
+
+    Raises:
+        UserError: it is over the provider's limit.
+    """
+    text = f'<?xml version="1.0" encoding="UTF-8"?><Response>{"".join(verbs)}</Response>'
     if len(text) > LONGEST_DOCUMENT:
         raise UserError(
             f"the script makes a document of {len(text)} characters; the carrier takes {LONGEST_DOCUMENT}",
             fix="shorten the lines to say, or use fewer steps",
         )
     return text
+
+
+def press(line: Press, waits: str = "") -> str:
+    """Return the verb that presses keys, after `waits` of w and W.
+
+    Raises:
+        UserError: a telephone does not have these keys.
+    """
+    return f"<Play digits={quoteattr(waits + _keys(line))}/>"
+
+
+def say(line: Say) -> str:
+    """Return the verb that speaks a line."""
+    return f"<Say language={quoteattr(locale(line.language))}>{escape(_text(line))}</Say>"
+
+
+def fork(url: str, name: str, token: str, callback: str) -> str:
+    """Return the verb that begins to send both sides' audio to a WebSocket, while the document goes on."""
+    return (
+        f'<Start><Stream url={quoteattr(url)} name={quoteattr(name)} track="both_tracks" '
+        f"statusCallback={quoteattr(callback)}>"
+        f'<Parameter name="{TOKEN_PARAMETER}" value={quoteattr(token)}/></Stream></Start>'
+    )
+
+
+def hold(whole_s: int, then: str) -> str:
+    """Return the verbs that hold the line for a while, then ask us for what follows."""
+    return "".join(_pause(max(1, whole_s))) + go_on(then)
+
+
+def go_on(then: str) -> str:
+    """Return the verb that asks an address of ours for what follows."""
+    return f'<Redirect method="POST">{escape(then)}</Redirect>'
+
+
+def conference(room: str, then: str | None = None) -> str:
+    """Return the verb that joins a call to whoever else is in `room`, silently; whoever leaves ends the room.
+
+    `then` is asked for what follows when it is over; without it the call ends.
+    """
+    action = f' action={quoteattr(then)} method="POST"' if then is not None else ""
+    return (
+        f'<Dial{action}><Conference beep="false" startConferenceOnEnter="true" endConferenceOnExit="true" '
+        f'waitUrl="">{escape(room)}</Conference></Dial>'
+    )
 
 
 def locale(language: str) -> str:
