@@ -18,6 +18,7 @@ from probes.errors import UserError
 
 if TYPE_CHECKING:
     from probes.telephony.public_address import PublicAddress
+    from probes.telephony.sip_config import SipConfig
     from probes.telephony.twilio_config import TwilioConfig
 
 ENV_FILE = "holdproof.env"
@@ -212,6 +213,31 @@ class Settings:
             api_base_url=carrier.base_url or API_URL,
             insights_base_url=carrier.insights_base_url,
             allow_plain_http=self.allow_plain_http,
+        )
+
+    def sip(self) -> SipConfig | None:
+        """Return how the SIP trunk is reached and as whom; None: none is set.
+
+        Raises:
+            UserError: a setting is not what it should be.
+        """
+        from probes.telephony.sip_config import SipConfig
+
+        prefix, get = "HOLDPROOF_SIP", self.environment.get
+        server = get(f"{prefix}_SERVER")
+        if server is None:
+            return None
+        password = self._credential(f"{prefix}_PASSWORD")
+        return SipConfig(
+            server=server,
+            user=get(f"{prefix}_USER") or "",
+            password=password.reveal() if password else "",
+            domain=get(f"{prefix}_DOMAIN") or "",
+            proxy=get(f"{prefix}_PROXY") or "",
+            transport=(get(f"{prefix}_TRANSPORT") or "udp").lower(),
+            encryption=(get(f"{prefix}_ENCRYPTION") or "never").lower(),
+            interface=get(f"{prefix}_INTERFACE") or "",
+            register=(get(f"{prefix}_REGISTER") or "").lower() in ("1", "true", "yes"),
         )
 
     def _credential(self, name: str) -> Masked | None:

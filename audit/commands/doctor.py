@@ -45,7 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding(what="Python", ok=sys.version_info >= (3, 11), text=sys.version.split()[0], fix="use 3.11 or later"),
         Finding(what="SQLite", ok=sqlite3.sqlite_version_info >= (3, 35), text=sqlite3.sqlite_version),
     ]
-    for look in (_home, _ledger, _browser, _voice, _twilio, _public_address, _keyring):
+    for look in (_home, _ledger, _browser, _voice, _twilio, _public_address, _sip, _keyring):
         found += list(_guarded(look, settings))
     return found
 
@@ -162,6 +162,26 @@ def _public_address(settings: Settings) -> Iterator[Finding]:
             text="no auth token, so that nobody can tell whether a callback is the carrier's; no call is live",
             fix="set HOLDPROOF_TWILIO_AUTH_TOKEN (an API key alone does not do)",
         )
+
+
+def _sip(settings: Settings) -> Iterator[Finding]:
+    from probes.speech import engine
+    from probes.telephony.sip_config import CURE, installed
+
+    config, there = settings.sip(), installed()
+    if config is None:
+        text = "no trunk configured; calls by another carrier work"
+        fix = "set HOLDPROOF_SIP_SERVER, HOLDPROOF_SIP_USER and HOLDPROOF_SIP_PASSWORD" + ("" if there else f"; {CURE}")
+        yield Finding(what="SIP trunk", ok=False, needed=False, text=text, fix=fix)
+        return
+    account = f"as {config.user}" if config.user else "without an account"
+    text = f"{config.server} over {config.transport}, {account}, encryption of audio: {config.encryption}"
+    if not there:
+        yield Finding(what="SIP trunk", ok=False, text=f"{text}; the package that speaks SIP is missing", fix=CURE)
+        return
+    yield Finding(what="SIP trunk", ok=True, text=text)
+    if not engine():
+        yield Finding(what="voice of SIP calls", ok=False, text="none: no line can be spoken", fix=CURE)
 
 
 def _keyring(_settings: Settings) -> Iterator[Finding]:

@@ -127,6 +127,17 @@ def _twilio(settings: Settings, address: PublicAddress | None, on_call: Callable
     return TwilioCarrier(settings.twilio(), address, on_call)
 
 
+def _sip(settings: Settings, _address: PublicAddress | None, _on_call: Callable[[str], None] | None) -> Carrier:
+    from probes.telephony.sip import SipCarrier
+
+    config = settings.sip()
+    if config is None:
+        fix = "set it, as trunk.example.com, with HOLDPROOF_SIP_USER and HOLDPROOF_SIP_PASSWORD"
+        raise UserError("HOLDPROOF_SIP_SERVER is not set: calls over SIP need a trunk", fix=fix)
+    return SipCarrier(config, settings.home / "sip")
+
+
 _CARRIERS: dict[str, Callable[[Settings, PublicAddress | None, Callable[[str], None] | None], Carrier]] = {
-    "twilio": _twilio
+    "sip": _sip,
+    "twilio": _twilio,
 }

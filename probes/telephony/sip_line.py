@@ -1,0 +1,286 @@
+"""One call over SIP while it lasts, in the stack's thread: what happens is written down, audio goes both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future as ThreadFuture
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from probes.errors import Side
+from probes.telephony.carrier import CallOver
+from probes.telephony.sip_journal import Held
+from probes.telephony.sip_media import RATE_HZ, FramePipe, Placer, frame
+
+if TYPE_CHECKING:
+    from baresip import Call, StackEvent
+
+_BYTES_A_SECOND = 2 * RATE_HZ
+_AHEAD_BYTES = int(0.2 * _BYTES_A_SECOND)  # as much as is given to the stack before it is due
+_LAST_MESSAGES_S = 0.1  # the stack tells of an end before the last message has come through its log
+_READ_AT_MOST = 1 << 16
+_KEY_GAP_MS = 120
+_SHORT_WAIT_S, _LONG_WAIT_S = 0.5, 1.0  # w and W among keys
+
+
+class SipLine:
+    """A call under way."""
+
+    def __init__(
+        self,
+        held: Held,
+        caller_id: str,
+        ring_at_most_s: float,
+        longest_s: float,
+        jitter_s: float,
+        forget: Callable[[SipLine], None],
+    ) -> None:
+        self._held = held
+        self.caller_id, self.longest_s = caller_id, longest_s
+        self.placing_at_utc = held.begun_at_utc
+        self.ended_s: float | None = None
+        self._ring_at_most_s, self._jitter_s = ring_at_most_s, jitter_s
+        self._forget = forget
+        self._loop = asyncio.get_running_loop()
+        self._call: Call | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._why: str | None = None
+        self._over = False
+        self._answered_s: float | None = None
+        self._vendor, self._ours = Placer(), Placer()
+        self._early_bytes = 0
+        self._to_say: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
+        self._saying: asyncio.Future[None] | None = None
+        self._busy = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._after: list[Callable[[], Coroutine[None, None, None]]] = []
+        self.pipe = FramePipe()
+        self.up: ThreadFuture[bool] = ThreadFuture()  # whether it was answered, once that is known
+        self.gone: ThreadFuture[None] = ThreadFuture()
+        self.on_audio: Callable[[bytes], None] | None = None
+
+    @property
+    def call_id(self) -> str:
+        """The id of the call."""
+        return self._held.call_id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended."""
+        return self._over
+
+    # --- what the stack tells ---
+
+    def placed(self, call: Call) -> None:
+        """The request is on its way; the far end may ring for so long."""
+        self._call = call
+        self._held.add("placed")
+        self._timer = self._loop.call_later(self._ring_at_most_s, self._at_limit, "ring_limit")
+
+    def on_message(self, at_utc: datetime, sent: bool, text: str) -> None:
+        """A SIP message of this call went over the wire."""
+        self._held.add("message", at_utc, direction="sent" if sent else "received", text=text)
+
+    def on_event(self, event: StackEvent) -> None:
+        """The stack saw something happen."""
+        from baresip import Event
+
+        if self._over:
+            return
+        match event.event:
+            case Event.CALL_RINGING | Event.CALL_PROGRESS:
+                self._held.add("ringing", with_audio=event.event is Event.CALL_PROGRESS)
+            case Event.CALL_ESTABLISHED if self._answered_s is None:
+                self._answered_s = self._loop.time()
+                self._held.add("answered", early_audio_s=self._early_bytes / _BYTES_A_SECOND)
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = self._loop.call_later(self.longest_s, self._at_limit, "time_limit")
+                self._settle_up(True)
+            case Event.CALL_HOLD:
+                self._held.add("held_by_far_end")
+            case Event.CALL_RESUME:
+                self._held.add("resumed_by_far_end")
+            case Event.CALL_TRANSFER:
+                self._held.add("transfer_refused", target=event.text)
+            case Event.CALL_CLOSED:
+                self._end(event.text or "", dict(event.stats))
+
+    def lost(self, text: str) -> None:
+        """The stack cannot say any more of the call."""
+        if not self._over:
+            self._end(text, {})
+
+    def _end(self, text: str, stats: dict[str, object]) -> None:
+        self._over = True
+        self.ended_s = time.monotonic()
+        if self._timer is not None:
+            self._timer.cancel()
+        ended_at = datetime.now(UTC)
+        self._loop.call_later(_LAST_MESSAGES_S, self._close, text, stats, ended_at)
+
+    def _close(self, text: str, stats: dict[str, object], ended_at: datetime) -> None:
+        silence_s = {"vendor": self._vendor.lost_s, "ours": self._ours.lost_s}
+        self._held.add("ended", ended_at, text=text, why=self._why, stats=stats, silence_s=silence_s)
+        self._held.close()
+        self._forget(self)
+        self._settle_up(False)
+        self.gone.set_result(None)
+        for then in self._after:
+            self._start(then())
+        self.pipe.close()
+        for _, said in self._to_say:
+            if said is not None and not said.done():
+                said.set_exception(CallOver())
+        self._to_say.clear()
+        if self._saying is not None and not self._saying.done():
+            self._saying.set_exception(CallOver())
+
+    def _settle_up(self, answered: bool) -> None:
+        if not self.up.done():
+            self.up.set_result(answered)
+
+    def _at_limit(self, why: str) -> None:
+        self._start(self.hang_up(why))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- what we do ---
+
+    async def hang_up(self, why: str) -> None:
+        """End the call; once is enough."""
+        from baresip import BaresipError, StaleHandleError
+
+        if self._over or self._call is None:
+            return
+        if self._why is None:
+            self._why = why
+            self._held.add("hang_up", why=why)
+        try:
+            await self._call.hangup()
+        except StaleHandleError:
+            return  # the far end was quicker
+        except BaresipError as exc:
+            self._held.add("hang_up_failed", text=str(exc))
+
+    async def press(self, digits: str) -> None:
+        """Press keys, one after the other; w and W wait."""
+        from baresip import BaresipError, StaleHandleError
+
+        async with self._busy:
+            for key in digits:
+                if self._over or self._call is None:
+                    raise CallOver
+                if key in "wW":
+                    await asyncio.sleep(_SHORT_WAIT_S if key == "w" else _LONG_WAIT_S)
+                    continue
+                try:
+                    await self._call.send_dtmf(key)
+                except StaleHandleError:
+                    raise CallOver from None
+                except BaresipError as exc:
+                    raise CallOver(f"a key could not be sent: {type(exc).__name__}") from None
+                await asyncio.sleep(_KEY_GAP_MS / 1000.0)
+
+    async def say(self, pcm: bytes) -> None:
+        """Send audio; return when all of it has gone out."""
+        async with self._busy:
+            if self._over:
+                raise CallOver
+            said: asyncio.Future[None] = self._loop.create_future()
+            self._to_say.append((pcm, said))
+            try:
+                await said
+            except asyncio.CancelledError:
+                self._hush()
+                raise
+
+    def _hush(self) -> None:
+        """Drop what was to be said and has not gone out."""
+        from baresip import AudioNotActive, AudioRestarted
+
+        self._to_say.clear()
+        self._saying = None
+        if self._call is not None and not self._over:
+            with contextlib.suppress(AudioNotActive, AudioRestarted):
+                self._call.audio.flush_tx()
+
+    async def stand_by(self, other: SipLine) -> None:
+        """End `other`, which rings for our auditor, when this call ends."""
+        self._after.append(lambda: other.hang_up("asked"))
+        if self._over:
+            await other.hang_up("asked")
+
+    async def bridge(self, other: SipLine) -> None:
+        """Let both far ends hear each other until one of them, or we, hang up."""
+        self._held.add("joined", call_id=other.call_id)
+        self.on_audio, other.on_audio = other.feed, self.feed
+        other._after.append(lambda: self.hang_up("auditor"))
+        if other.is_over:
+            await self.hang_up("auditor")
+
+    def feed(self, pcm: bytes) -> None:
+        """Send a little audio, as it comes from another call; what cannot be sent in time is dropped."""
+        if sum(len(one) for one, _ in self._to_say) < _AHEAD_BYTES:
+            self._to_say.append((pcm, None))
+
+    def tick(self, now_s: float, *, look_at_files: bool) -> None:
+        """Move the audio that is due."""
+        from baresip import AudioNotActive, AudioRestarted
+
+        if look_at_files and self._held.end_asked() and not self._over:
+            self._at_limit("asked")
+        if self._call is None or self._over:
+            return
+        try:
+            self._receive(now_s)
+            self._send(now_s)
+        except (AudioNotActive, AudioRestarted):
+            return  # before the audio is up, between two agreements on it, or after the end
+
+    def _receive(self, now_s: float) -> None:
+        assert self._call is not None
+        pcm = self._call.audio.read(_READ_AT_MOST)
+        if not pcm:
+            return
+        if self._answered_s is None:
+            self._early_bytes += len(pcm)
+            return
+        t_s = self._vendor.place(len(pcm) // 2, max(0.0, now_s - self._answered_s - self._jitter_s))
+        if t_s is not None:
+            self.pipe.put(frame(Side.VENDOR, t_s, pcm))
+            if self.on_audio is not None:
+                self.on_audio(pcm)
+
+    def _send(self, now_s: float) -> None:
+        assert self._call is not None
+        if self._answered_s is None or not (self._to_say or self._saying):
+            return
+        waiting = self._call.audio.info().tx_buffered
+        while self._to_say and waiting < _AHEAD_BYTES:
+            pcm, said = self._to_say.popleft()
+            part, rest = pcm[: _AHEAD_BYTES - waiting], pcm[_AHEAD_BYTES - waiting :]
+            taken = self._call.audio.write(part) if part else 0
+            begin_s = now_s - self._answered_s + waiting / _BYTES_A_SECOND
+            if taken:
+                t_s = max(self._ours.next_s, begin_s) if begin_s - self._ours.next_s > 0.04 else self._ours.next_s
+                self._ours.next_s = t_s + taken / _BYTES_A_SECOND
+                self.pipe.put(frame(Side.OURS, t_s, part[:taken]))
+            waiting += taken
+            rest = part[taken:] + rest
+            if rest:
+                self._to_say.appendleft((rest, said))
+                if taken < len(part):
+                    break
+            elif said is not None:
+                self._saying = said
+        if self._saying is not None and waiting == 0 and not self._saying.done():
+            self._saying.set_result(None)
+            self._saying = None
