@@ -262,6 +262,8 @@ def is_named(target: str, vendor: Vendor) -> bool:
 def _stands_in(target: str, channels: Mapping[str, object]) -> bool:
     named = frozenset(_named(channels))
     wanted = target.lower()
+    if "@" in wanted and f"@{wanted.rpartition('@')[2]}" in named:
+        return True
     host = _host_of(f"//{wanted}") if "@" not in wanted else ""
     return wanted in named or (host != "" and host in named)
 
@@ -290,6 +292,9 @@ def _named(value: object, key: str = "") -> Iterator[str]:
             if host:
                 yield host
                 yield urlsplit(text).netloc.rpartition("@")[2]
+        elif text.startswith("@"):  # all addresses of a domain, where a channel lists addresses
+            if key == "addresses":
+                yield text
         elif key in ("host", "hosts") or "@" in text or (text.startswith("+") and key != "caller_id"):
             yield text
 

@@ -1,4 +1,4 @@
-"""What is set outside the plan: home, database, browser, carriers. The one place that reads the environment."""
+"""What is set outside the plan: home, database, browser, carriers, mail. The one place that reads the environment."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from audit.secrets import Masked, SecretStore
 from probes.errors import UserError
 
 if TYPE_CHECKING:
+    from probes.mail.account import MailAccount
     from probes.telephony.public_address import PublicAddress
     from probes.telephony.sip_config import SipConfig
     from probes.telephony.twilio_config import TwilioConfig
@@ -239,6 +240,16 @@ class Settings:
             interface=get(f"{prefix}_INTERFACE") or "",
             register=(get(f"{prefix}_REGISTER") or "").lower() in ("1", "true", "yes"),
         )
+
+    def mail(self, name: str = "") -> MailAccount:
+        """Return a mailbox, by its name in plans, and the way to it.
+
+        Raises:
+            UserError: something needed is not set or not understood, or a password would travel in clear.
+        """
+        from audit.mail_settings import mail_account
+
+        return mail_account(name, self.environment.get, self._credential)
 
     def _credential(self, name: str) -> Masked | None:
         """Return a credential, which is taken out of everything kept from now on."""

@@ -82,6 +82,8 @@ class FailureKind(StrEnum):
     NUMBER_UNREACHABLE = "number_unreachable"
     CARRIER_ERROR = "carrier_error"
     RECORDING_MISSING = "recording_missing"
+    MAIL_REFUSED = "mail_refused"
+    MAIL_RETURNED = "mail_returned"
     REFUSED_BY_GATE = "refused_by_gate"
     STOPPED = "stopped"
     STORE_FAILED = "store_failed"

@@ -238,7 +238,9 @@ class TicketSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class ValueRead:
-    """A value that the plan asked to read off a page. `name` "ticket" is the vendor's ticket number."""
+    """A value that was read off a page or, with an address as mid:…, out of a mail. `name` "ticket" is the vendor's
+    ticket number.
+    """
 
     KIND: ClassVar[str] = "value_read"
     name: str
@@ -260,8 +262,41 @@ class MessageSent:
 
 
 @dataclass(frozen=True, slots=True)
+class MailHeader:
+    """A header line of a mail, unfolded and decoded; `name` in small letters."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """What a mail says besides its words. Facts, no verdicts: no header alone says that a machine wrote it.
+
+    `placed_by` is the best sign by which it belongs to the case: message_id, sub_address, reference or number.
+    `received_at_utc` is when our own mail server took it in, by its clock and to the second. `dkim` is what our own
+    server says of the vendor's signature (pass, fail, none, …; null: it says nothing). `report` is the action of a
+    delivery report (failed, delayed, …), with `report_code` as 5.1.1. `headers` are the lines that can matter for
+    reading: Auto-Submitted, Precedence, Return-Path, List-… and their like. `attachments` are names; nothing is opened.
+    `cut`: the mail was too large to be kept or read whole.
+    """
+
+    message_id: str | None
+    from_address: str | None
+    placed_by: str
+    received_at_utc: datetime | None
+    dkim: str | None
+    report: str | None
+    report_code: str | None
+    headers: tuple[MailHeader, ...]
+    attachments: tuple[str, ...]
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSeen:
-    """A message of the case, seen for the first time; the event's moment is when we saw it.
+    """A message of the case, seen for the first time; the event's moment is when we saw it. Of a mail it is when our
+    mail server took it in (clock `provider`), if that fits our own looks.
 
     `absent_at_utc` is our last look that did not show it, so it arrived in between (null: first look).
     `claimed_at_text` / `claimed_at_utc` are what the vendor says of its time (null: not said / not understood).
@@ -280,6 +315,15 @@ class MessageSeen:
     absent_at_utc: datetime | None
     author_role: str | None = None
     settled_at_utc: datetime | None = None
+    mail: MailFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailIgnored:
+    """Mails that came into our mailbox since it was last looked at and belong to no case, as far as is known by now."""
+
+    KIND: ClassVar[str] = "mail_ignored"
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -530,6 +574,7 @@ Payload = (
     | ValueRead
     | MessageSent
     | MessageSeen
+    | MailIgnored
     | StatusSeen
     | HandOffSeen
     | ChatOpened

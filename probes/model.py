@@ -32,6 +32,7 @@ from probes.events import Action, ClockName, ContactOutcome, Payload
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext
 
+    from probes.mail.mailbox import Mailbox
     from probes.running import RunningContacts
     from probes.telephony.carrier import Carrier
 
@@ -127,7 +128,8 @@ class ActKind(StrEnum):
 class Act:
     """One outgoing act as the safety gate judges it: `target` is a host, an E.164 number or a mail address.
 
-    `dearest_minor` is the most it can cost, in minor units (cents) of `currency`.
+    `dearest_minor` is the most it can cost, in minor units (cents) of `currency`. `shows` is what would be sent, as far
+    as it is known beforehand.
     """
 
     kind: ActKind
@@ -137,6 +139,7 @@ class Act:
     dearest_minor: float = 0.0
     currency: str = ""
     records: bool = False
+    shows: str = ""
 
 
 class ArtifactStore(Protocol):
@@ -249,11 +252,24 @@ class CarrierSource(Protocol):
         ...
 
 
+class MailSource(Protocol):
+    """Gives the mailbox of a name, with its servers and credentials from the settings."""
+
+    def mailbox(self, name: str) -> Mailbox:
+        """Return a mailbox; the empty name is the one without a name.
+
+        Raises:
+            UserError: it is not configured, or its password would travel in clear.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a probe may touch the world with. Nothing else does input or output in a probe.
 
     `sessions` None: nothing is kept, and every contact logs in. `attendant` None: nobody is there to take over.
+    `mail` None: there is no mail.
     """
 
     clock: Clock
@@ -264,6 +280,7 @@ class Tools:
     carriers: CarrierSource
     sessions: SessionKeeper | None = None
     attendant: Attendant | None = None
+    mail: MailSource | None = None
     running: RunningContacts
 
 

@@ -154,7 +154,9 @@ class Contacts:
             return self._store(standing, replace(seen, sightings=(note, *seen.sightings)))
         outcome = ContactOutcome.FAILED if trace is Trace.ABSENT else ContactOutcome.UNKNOWN
         failure = seen.failure or Failure(FailureKind.INTERRUPTED, Side.OURS, under_way.action.value, how)
-        return self._store(standing, Seen(sightings=(note,), outcome=outcome, failure=failure))
+        # A handle means that looking goes on: a later sign of the act may still say that it was done.
+        unclear = Seen(sightings=(note,), handle=seen.handle, outcome=outcome, failure=failure)
+        return self._store(standing, unclear)
 
     def _abandoned(self, standing: Standing, handle: str) -> Standing:
         """Store that the kill switch has ended what is live, before it is looked at."""

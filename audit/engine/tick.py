@@ -178,7 +178,8 @@ class CaseTick:
             if again and attempt < MOST_ATTEMPTS:
                 self.standing = self.standing.with_cursor(attempt=attempt + 1)
                 return self._rest(RETRY_S * attempt)
-            if step.open is not None and ours:
+            followed = ended.outcome is ContactOutcome.UNKNOWN and step.open in self.standing.cursor.handles
+            if step.open is not None and ours and not followed:
                 text = failure.text if failure is not None else "it is not known why"
                 return self._close(CaseOutcome.OURS, f"the ticket could not be opened from our side: {text}")
         self._step_on()

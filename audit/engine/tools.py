@@ -23,6 +23,7 @@ from probes.running import RunningContacts
 from probes.telephony.carrier import Carrier
 
 if TYPE_CHECKING:
+    from probes.mail.mailbox import Mailbox
     from probes.telephony.public_address import PublicAddress
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Workshop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
         self._browser = ChromiumSource(str(settings.browser) if settings.browser else None)
         self._carriers: dict[str, Carrier] = {}
+        self._mailboxes: dict[str, Mailbox] = {}
         self._artifacts = ArtifactFolder(settings.home / "artifacts", settings.secrets)
 
     def __enter__(self) -> Self:
@@ -89,6 +91,7 @@ class Workshop:
                 gate=ContactGate(plan, vendor, clock, usage, reserved),
                 browser=self._browser,
                 carriers=self,
+                mail=self,
                 sessions=SessionFolder(self.settings.home / "sessions", vendor.id),
                 running=self._running,
             )
@@ -107,12 +110,26 @@ class Workshop:
             self._carriers[name] = _CARRIERS[name](self.settings, self._address, self._on_call)
         return self._carriers[name]
 
+    def mailbox(self, name: str) -> Mailbox:
+        """Return the mailbox of this name.
+
+        Raises:
+            UserError: it is not configured, or its password would travel in clear.
+        """
+        if name not in self._mailboxes:
+            from probes.mail.mailbox import Mailbox
+
+            self._mailboxes[name] = Mailbox(self.settings.mail(name))
+        return self._mailboxes[name]
+
     async def _close(self) -> None:
         await self._running.close()
         for carrier in self._carriers.values():
             await carrier.close()
         if self._address is not None:
             await self._address.close()
+        for mailbox in self._mailboxes.values():
+            await mailbox.close()
         await self._browser.close()
         current = asyncio.current_task()
         rest = [task for task in asyncio.all_tasks(self._loop) if task is not current]

@@ -52,7 +52,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAct:
-    """A way in which a vendor is contacted, and how often at most. Lengths and cost are those of one contact."""
+    """A way in which a vendor is contacted, and how often at most. Lengths and cost are those of one contact.
+
+    `shows` is what would be sent, where that is known beforehand; the reference in it is made up.
+    """
 
     vendor: str
     channel: str
@@ -66,6 +69,7 @@ class PlannedAct:
     dearest_minor: float
     currency: str
     records: bool
+    shows: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +266,7 @@ def _planned(
             dearest_minor=act.dearest_minor,
             currency=act.currency,
             records=act.records,
+            shows=act.shows,
         )
 
 
@@ -341,6 +346,8 @@ def _kept(acts: tuple[PlannedAct, ...]) -> Iterator[str]:
         yield "of every chat: what was written by whom and when, its notices, source and a picture at each turn"
     if any(act.kind is ActKind.BROWSE for act in acts):
         yield "of every page: its address, source and a picture; of every ticket: number, messages, status"
+    if any(act.kind is ActKind.MAIL for act in acts):
+        yield "of every mail, ours and the vendor's: the whole of it with its headers; attachments are not opened"
     for vendor in dict.fromkeys(act.vendor for act in acts if act.kind is ActKind.CALL):
         records = any(act.records for act in acts if act.vendor == vendor and act.kind is ActKind.CALL)
         heard = "the sound of both sides, and what is heard in it" if records else "no sound"
@@ -383,6 +390,7 @@ def _lines(seen: Preview) -> Iterator[str]:
     for act in seen.acts:
         script = f' with script "{act.script}"' if act.script else ""
         yield f"  {act.at_most:>5} × {_DOES[act.action]}{script}: {act.vendor}, {act.target} ({act.channel})"
+        yield from (f"          {line}".rstrip() for line in act.shows.splitlines())
         if act.kind is ActKind.CALL:
             length = Duration(act.longest_s or 0.0)
             yield f"          each at most {length} and {act.dearest_minor / minor(1, act.currency):.2f} {act.currency}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 
 from probes.errors import Side
-from probes.events import TicketState
+from probes.status_words import contains_word
 from probes.web.channel import Messages
 from probes.web.moments import claimed_moment, without_relative, zone_named
 
@@ -20,61 +20,6 @@ LONGEST_TEXT = 100_000
 _OURS_FROM_RATIO = 0.9
 _COMPARED_CHARS = 4000
 _WE = ("you", "me", "sie", "ich", "vous", "moi", "tú", "yo", "usted")
-
-_STATES: dict[TicketState, tuple[str, ...]] = {
-    TicketState.OPEN: (
-        "open", "new", "opened", "reopened", "re-opened", "in progress", "assigned", "unassigned", "submitted",
-        "received", "active", "acknowledged", "under review", "in review", "being worked on", "work in progress",
-        "investigating", "escalated", "awaiting agent", "waiting for support", "awaiting support", "on hold",
-        "in bearbeitung", "offen", "neu", "wieder geöffnet", "eingegangen",
-        "ouvert", "nouveau", "en cours", "rouvert", "abierto", "nuevo", "en curso", "en progreso", "reabierto",
-    ),
-    TicketState.WAITING_FOR_US: (
-        "waiting for customer", "waiting on customer", "awaiting customer", "pending customer", "waiting for you",
-        "waiting on you", "awaiting your reply", "awaiting your response", "waiting for your reply",
-        "waiting for requester", "awaiting requester", "customer action required", "needs your reply", "needs info",
-        "more information needed", "information requested", "feedback required",
-        "wartet auf kunden", "warten auf kunden", "wartet auf sie", "rückfrage", "warten auf rückmeldung",
-        "en attente du client", "en attente de votre réponse", "esperando al cliente", "en espera del cliente",
-    ),
-    TicketState.RESOLVED: (
-        "resolved", "solved", "fixed", "completed", "complete", "done",
-        "gelöst", "erledigt", "behoben", "résolu", "terminé", "resuelto", "solucionado",
-    ),
-    TicketState.CLOSED: (
-        "closed", "cancelled", "canceled", "archived", "duplicate", "rejected", "withdrawn", "deleted",
-        "geschlossen", "abgeschlossen", "storniert", "fermé", "clos", "clôturé", "annulé", "cerrado", "cancelado",
-    ),
-}  # fmt: skip
-_NEGATIONS = {"not", "never", "no", "nicht", "nie", "non", "pas", "un"}
-
-
-def state_of(text: str, states: Mapping[str, TicketState] | None = None) -> TicketState:
-    """Return what a status text means: by the plan's words first, then by the built-in ones.
-
-    A text that is no known word but contains words of one meaning only ("Status: Resolved") has that meaning,
-    unless it says no. What is left is UNKNOWN.
-    """
-    word = _word(text)
-    for own, state in (states or {}).items():
-        if _word(own) == word:
-            return state
-    found = {state for state, words in _STATES.items() if word in words}
-    if not found:
-        found = {state for state, words in _STATES.items() for known in words if _contains(word, known)}
-        if TicketState.WAITING_FOR_US in found:
-            found = {TicketState.WAITING_FOR_US}
-        if _NEGATIONS & set(re.findall(r"\w+", word)):
-            found = set()
-    return found.pop() if len(found) == 1 else TicketState.UNKNOWN
-
-
-def _word(text: str) -> str:
-    return " ".join(text.casefold().split()).strip(" .:;!-–—[]()«»\"'")
-
-
-def _contains(text: str, known: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(known)}(?![\w-])", text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +51,7 @@ def side_of(message: RawMessage, mine: Mine) -> Side:
         return message.marked
     author = " ".join((message.author or "").casefold().split())
     names = [" ".join(name.casefold().split()) for name in mine.names if name.strip()]
-    if author and (author in _WE or any(_contains(author, name) for name in names)):
+    if author and (author in _WE or any(contains_word(author, name) for name in names)):
         return Side.OURS
     if any(_says_little_besides(message.text, text) for text in mine.texts):
         return Side.OURS

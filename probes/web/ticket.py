@@ -11,6 +11,7 @@ from playwright.async_api import Error
 from probes.errors import Failure, FailureKind, Side
 from probes.events import HandOffSeen, MessageSeen, Payload, StatusSeen
 from probes.model import Sighting
+from probes.status_words import state_of
 from probes.web.channel import Handle, LookAt, Messages, Part
 from probes.web.failures import StepFailed, failed
 from probes.web.reading import (
@@ -21,7 +22,6 @@ from probes.web.reading import (
     cut,
     keys_of,
     side_of,
-    state_of,
 )
 
 if TYPE_CHECKING:

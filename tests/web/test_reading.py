@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from probes.errors import FailureKind, Side
 from probes.events import TicketState
+from probes.status_words import state_of
 from probes.web.channel import Messages
 from probes.web.failures import classify
 from probes.web.moments import claimed_moment, without_relative
-from probes.web.reading import Mine, RawMessage, bounded, claimed_time, cut, keys_of, side_of, state_of
+from probes.web.reading import Mine, RawMessage, bounded, claimed_time, cut, keys_of, side_of
 
 LONDON, BERLIN = ZoneInfo("Europe/London"), ZoneInfo("Europe/Berlin")
 EARLIEST, LATEST = datetime(1990, 1, 1), datetime(2089, 12, 31)  # noqa: DTZ001

@@ -1,0 +1,1 @@
+"""Mail: an account's servers, sending, the mailbox and its index, and reading what came."""
