@@ -14,11 +14,14 @@ import typer
 from probes.errors import AuditError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from audit.analysis.model import Analysis
     from audit.engine.worker import Worker
     from audit.ledger.store import Ledger
     from audit.plan.reader import PlanFile
     from audit.settings import Settings
+    from probes.telephony.carrier import Capability
     from reports.pack import Packed
     from reports.report import ReportFiles
 
@@ -94,13 +97,18 @@ def init(directory: Annotated[Path, typer.Argument(help="The folder to write the
 
 
 @app.command()
-def check(plan: PlanArgument, as_json: JsonOption = False) -> None:
+def check(
+    plan: PlanArgument,
+    home: HomeOption = None,
+    public_url: PublicUrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Validate a plan, then print exactly what would be contacted, when, and the most it can cost."""
     from datetime import UTC, datetime
 
     from audit.plan.check import preview
 
-    seen = preview(_plan(plan), datetime.now(UTC))
+    seen = preview(_plan(plan), datetime.now(UTC), can=_can(_settings(home, public_url)))
     _answer(seen.to_json() if as_json else seen.to_text(), as_json)
 
 
@@ -127,14 +135,14 @@ def run(
 ) -> None:
     """Run an audit to its end in this process; resume it if it was interrupted."""
     if dry_run:
-        check(plan, as_json)
+        check(plan, home, public_url, as_json)
         return
     from audit.commands.terminal import ProgressLine
     from audit.engine.run import begin, carry_on
     from audit.plan.check import ready
 
     plan_file, settings = _plan(plan), _settings(home, public_url, listen)
-    ready(plan_file)
+    ready(plan_file, can=_can(settings))
     ledger = _ledger(settings)
     row, new = begin(plan_file, ledger, version=version(), again=again)
     typer.echo(f"{'began' if new else 'resumed'} audit {row.audit} in {settings.home}", err=True)
@@ -436,6 +444,18 @@ def _takes_work(worker: Worker) -> str:
     settings = worker.settings
     heard = f", and is reached at {settings.public_url}" if settings.public_url else ""
     return f"worker {worker.presence.name} takes work in {settings.home}{heard}"
+
+
+def _can(settings: Settings) -> Callable[[str], frozenset[Capability]]:
+    """Return what tells what a carrier is able to, with these settings."""
+
+    def can(carrier: str) -> frozenset[Capability]:
+        from audit.engine.tools import Workshop
+
+        with Workshop(settings) as workshop:
+            return workshop.carrier(carrier).capabilities
+
+    return can
 
 
 def _ledger(settings: Settings, *, quiet: bool = False) -> Ledger:

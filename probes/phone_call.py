@@ -23,6 +23,7 @@ from probes.telephony.following import Following
 from probes.telephony.lasting import lasts
 from probes.telephony.live_contact import LiveContact
 from probes.telephony.script import SECRET, LiveScript, Script, ScriptStep, ready, ready_live
+from probes.telephony.script_words import in_words as told
 
 NAME, VERSION = "phone_call", 1
 ACTIONS = frozenset({Action.CALL})
@@ -156,6 +157,29 @@ async def hang_up(handle: Handle, tools: Tools) -> Handle:
         contact.stopping.set()
     await tools.carriers.carrier(handle.carrier).hang_up(handle.call_id)
     return handle if handle.hang_up_asked_at_utc else replace(handle, hang_up_asked_at_utc=asked_at)
+
+
+def in_words(spec: Spec) -> tuple[str, ...]:
+    """Return the script that a spec names in words, its texts filled in; secrets stay out."""
+    channel = _channel(spec)
+    script = _prepared(spec, channel, lambda text: SECRET.sub("0", text), is_live=True)
+    assert isinstance(script, LiveScript)
+    first = (
+        (f'say "{script.announcement}", before anything else, and once more to the first human',)
+        if script.announcement is not None
+        else ()
+    )
+    return (*first, *told(script.steps))
+
+
+def unfit(spec: Spec, can: Callable[[str], frozenset[Capability]]) -> UserError | None:
+    """Return why the carrier of a spec's channel, with what it `can`, cannot carry the script out; None if it can."""
+    channel = _channel(spec)
+    return (
+        cannot_carry_out(channel, spec.script or "", can(channel.carrier))
+        if channel.is_live(spec.script or "")
+        else None
+    )
 
 
 def cannot_carry_out(channel: Channel, script: str, capabilities: frozenset[Capability]) -> UserError | None:

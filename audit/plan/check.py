@@ -22,12 +22,14 @@ from audit.safety import judge_number
 from probes import registry
 from probes.clock import Clock
 from probes.duration import Duration
+from probes.errors import UserError
 from probes.events import Action
 from probes.model import Act, ActKind, Probe
 from probes.telephony.prices import minor
 
 FORMAT, VERSION = "holdproof.preview", 1
 Load = Callable[[str], Probe]
+Can = Callable[[str], frozenset[Any]]
 _MOST_MOMENTS = 40
 
 _DOES = {
@@ -70,6 +72,7 @@ class PlannedAct:
     currency: str
     records: bool
     shows: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,30 +128,33 @@ class Preview:
         return "\n".join(_lines(self))
 
 
-def ready(plan_file: PlanFile, now_utc: datetime | None = None, load: Load = registry.load) -> None:
-    """Return if the plan could begin now.
+def ready(
+    plan_file: PlanFile, now_utc: datetime | None = None, load: Load = registry.load, can: Can | None = None
+) -> None:
+    """Return if the plan could begin now. `can` tells what a carrier is able to; without it nobody asks.
 
     Raises:
-        PlanFaults: its authorisation is over, or it names a number that must not be called.
+        PlanFaults: its authorisation is over, it names a number that must not be called, or a carrier cannot do what
+            a script needs.
     """
     plan = plan_file.plan
     at_utc = (
         _audit_clock(plan, now_utc).now_utc() if now_utc is None else _audit_clock(plan, now_utc).audit_utc(now_utc)
     )
-    found = [*_authorised(plan, at_utc), *_numbers(plan, load), *_drawn(plan, at_utc)]
+    found = [*_authorised(plan, at_utc), *_numbers(plan, load), *_drawn(plan, at_utc), *_carriers(plan, load, can)]
     if found:
         root, _ = read_nodes(plan_file.text, plan_file.path)
         located = [(root.locate(keys), message, fix) for keys, message, fix in found]
         raise PlanFaults(plan_file.path, [Fault(text, at[1], dotted(at[0]), fix) for at, text, fix in located])
 
 
-def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load) -> Preview:
-    """Work out what carrying out a plan would mean if it began at `now_utc`; contacts nobody.
+def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load, can: Can | None = None) -> Preview:
+    """Work out what carrying out a plan would mean if it began at `now_utc`; contacts nobody. `can` as for `ready`.
 
     Raises:
         PlanFaults: the plan could not begin now (see `ready`).
     """
-    ready(plan_file, now_utc, load)
+    ready(plan_file, now_utc, load, can)
     plan = plan_file.plan
     at_utc = _audit_clock(plan, now_utc).audit_utc(now_utc)
     cases = planned_cases(plan)
@@ -172,7 +178,7 @@ def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load) 
         acts=acts,
         most=most,
         kept=tuple(_kept(acts)),
-        unknown=tuple(_unknown(plan, acts)),
+        unknown=tuple(_unknown(plan, acts, [exc for _, exc, is_known in _unfit(plan, load, can) if not is_known])),
         warnings=tuple(advice.warnings(plan, wanted=_wanted(acts), lasts_until_utc=lasts, counted=counted)),
     )
 
@@ -211,7 +217,40 @@ def _numbers(plan: Plan, load: Load) -> Iterator[tuple[Keys, str, str]]:
                 verdict = judge_number(act.target, vendor)
                 if not verdict.allowed:
                     index = plan.vendors.index(vendor)
-                    yield ("vendors", index, "channels", verb.channel, "number"), verdict.reason, verdict.fix
+                    config = vendor.channels[verb.channel]
+                    field = "auditor" if act.target == getattr(config, "auditor", None) else "number"
+                    yield ("vendors", index, "channels", verb.channel, field), verdict.reason, verdict.fix
+
+
+def _carriers(plan: Plan, load: Load, can: Can | None) -> Iterator[tuple[Keys, str, str]]:
+    """Yield the scripts that need more than their carrier is able to."""
+    for place, refusal, is_known in _unfit(plan, load, can):
+        if is_known:
+            yield place, refusal.message, refusal.fix
+
+
+def _unfit(plan: Plan, load: Load, can: Can | None) -> Iterator[tuple[Keys, UserError, bool]]:
+    """Yield the scripts that a carrier cannot carry out, or of which that cannot be told here, and why."""
+    seen: set[tuple[str, str, str | None]] = set()
+    for case in planned_cases(plan):
+        for step in plan.scenario(case.scenario).steps:
+            verb = verb_of(step)
+            if verb is None or can is None or (key := (case.vendor, verb.channel, verb.script)) in seen:
+                continue
+            seen.add(key)
+            spec = spec_for(plan, case, step, "preview")
+            unfit = getattr(load(spec.channel.kind), "unfit", None)
+            if unfit is None:
+                continue
+            index = plan.vendors.index(plan.vendor(case.vendor))
+            place = ("vendors", index, "channels", verb.channel, "scripts", verb.script or "")
+            try:
+                refusal = unfit(spec, can)
+            except UserError as exc:
+                yield place, exc, False
+            else:
+                if refusal is not None:
+                    yield place, refusal, True
 
 
 def _acts_of(plan: Plan, case: PlannedCase, step: Step, load: Load) -> tuple[Act, ...]:
@@ -252,7 +291,10 @@ def _planned(
 ) -> Iterator[PlannedAct]:
     verb = verb_of(step)
     assert verb is not None
-    for act in _acts_of(plan, case, step, load):
+    spec = spec_for(plan, case, step, "preview")
+    in_words = getattr(load(spec.channel.kind), "in_words", None)
+    words = in_words(spec) if in_words is not None and verb.script is not None else ()
+    for number, act in enumerate(_acts_of(plan, case, step, load)):
         yield PlannedAct(
             vendor=vendor.id,
             channel=verb.channel,
@@ -267,6 +309,7 @@ def _planned(
             currency=act.currency,
             records=act.records,
             shows=act.shows,
+            words=words if number == 0 else (),
         )
 
 
@@ -355,11 +398,13 @@ def _kept(acts: tuple[PlannedAct, ...]) -> Iterator[str]:
     yield "all of it in the home of this audit until you remove it; secrets are taken out before anything is kept"
 
 
-def _unknown(plan: Plan, acts: tuple[PlannedAct, ...]) -> Iterator[str]:
+def _unknown(plan: Plan, acts: tuple[PlannedAct, ...], carriers: list[UserError]) -> Iterator[str]:
     yield "how long the vendors take, and so which of the steps that depend on it are taken"
     if any(act.kind is ActKind.CALL for act in acts):
         yield "how many of the call minutes are spent with people; the most is assumed"
         yield "whether the carrier's price is the one that the plan states"
+    for why in dict.fromkeys(exc.message for exc in carriers):
+        yield f"whether the carrier lets us hear a call while it lasts: {why}"
     for vendor in dict.fromkeys(act.vendor for act in acts if act.records):
         place = plan.vendor(vendor).place
         yield f"whether recording a call is allowed to you in {place} and where you are; that is for you to find out"
@@ -397,6 +442,7 @@ def _lines(seen: Preview) -> Iterator[str]:
             yield f"          {act.when}"
         elif act.kind is ActKind.CHAT:
             yield f"          each at most {Duration(act.longest_s or 0.0)}"
+        yield from (f"            {line}" for line in act.words)
     yield ""
     yield "the most it can cost"
     most = seen.most

@@ -63,7 +63,7 @@ def word_errors(
             continue
         keys = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
         place, _ = node.locate(keys)
-        message, fix = _word(error, type_, place[-1] if place else called)
+        message, fix = _word(error, type_, next((key for key in reversed(place) if isinstance(key, str)), called))
         if error["type"] == "value_error":
             place = (*place, *_quoted(node.at(*place), message))
         yield place, message, fix

@@ -14,8 +14,6 @@ MOST_STEPS, MOST_DEEP, MOST_DONE = 200, 6, 2000
 Keys = tuple[str | int, ...]
 Found = tuple[Keys, str]
 
-_ALWAYS = (StepOutcome.CALL_OVER,)
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -33,23 +31,22 @@ def script_faults(steps: tuple[ScriptStep, ...], rules: Rules) -> Iterator[Found
     walk = _Walk(rules)
     yield from walk.steps(steps, (), 1, 1)
     if walk.count > MOST_STEPS:
-        yield (), f"the script has {walk.count} steps; {MOST_STEPS} is the most"
+        yield (), f"the script has {walk.count} steps; write {MOST_STEPS} at most"
     elif walk.done > MOST_DONE:
-        yield (), f"the script would do up to {walk.done} steps in one call, repeats included; {MOST_DONE} is the most"
+        text = f"the script would do up to {walk.done} steps in one call, repeats included"
+        yield (), f"{text}; lower times, or repeat fewer steps: {MOST_DONE} is the most"
 
 
 def possible(step: ScriptStep) -> tuple[StepOutcome, ...]:
-    """Return the outcomes that a step can have."""
+    """Return the outcomes that a step can have for later steps to ask for: after the call's end nothing asks."""
     if step.wait_for is not None:
         heard = [StepOutcome(sound.value) for sound in step.wait_for.sound]
         if Sound.HUMAN in step.wait_for.sound:
             heard.append(StepOutcome.UNSURE)
-        return (*heard, StepOutcome.TIMED_OUT, *_ALWAYS)
+        return (*heard, StepOutcome.TIMED_OUT)
     if step.join is not None:
-        return StepOutcome.JOINED, StepOutcome.NOT_ANSWERED, *_ALWAYS
-    if step.say is not None or step.disclose:
-        return StepOutcome.DONE, StepOutcome.FAILED, *_ALWAYS
-    return StepOutcome.DONE, *_ALWAYS
+        return StepOutcome.JOINED, StepOutcome.NOT_ANSWERED
+    return (StepOutcome.DONE,)
 
 
 @dataclass(slots=True)
@@ -70,7 +67,7 @@ class _Walk:
             for key, inside in step.inner:
                 where = (*here, "repeat", key) if step.repeat is not None else (*here, key)
                 if deep >= MOST_DEEP:
-                    yield where, f"steps stand {deep + 1} deep; {MOST_DEEP} is the most"
+                    yield where, f"steps stand {deep + 1} deep; take some of them out of their if or repeat"
                 else:
                     yield from self.steps(inside, where, deep + 1, times * (step.repeat.times if step.repeat else 1))
             if step.repeat is not None and step.repeat.until is not None:

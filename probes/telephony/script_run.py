@@ -45,6 +45,7 @@ class ScriptRun:
     auditor: str | None
     mark_s: float = 0.0
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
+    _announced: bool = False
 
     async def run(self) -> None:
         """Carry the script out to its end.
@@ -160,12 +161,17 @@ class ScriptRun:
         if found is not None and found.t_s is not None and found.outcome in _STILL_GOING_ON:
             known_s = found.t_s
         self.mark_s = max(self.mark_s, known_s)
+        if found is not None and found.outcome in _PERSONS and self.script.announcement and not self._announced:
+            self._announced = True  # the first time it was the machine that heard it
+            await self._say(self.script.announcement, None, "announcement")
         return found or Found(StepOutcome.TIMED_OUT, None)
 
     async def _ask(self, text: str, language: str | None) -> tuple[float, float]:
         asked = await self._say(text, language, "question")
         return asked.t_s or 0.0, self.mark_s
 
+
+_PERSONS = frozenset({StepOutcome.HUMAN, StepOutcome.UNSURE})
 
 # What began then goes on: a later wait may be for its end.
 _STILL_GOING_ON = frozenset({StepOutcome.SPEECH, StepOutcome.HOLD})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from audit.plan.faults import PlanFaults
 from audit.plan.reader import parse_plan, read_plan
+from probes import registry
 from probes.duration import Duration
 from probes.errors import UserError
 from tests.plan.desk import Desk, Line, load
@@ -22,8 +23,9 @@ BAD = sorted(path.stem for path in (HERE / "bad").glob("*.yaml"))
 
 
 def message_of(path: str) -> str:
+    loads = registry.load if path.startswith("call_script_") else load  # scripts are the telephone's own
     with pytest.raises(UserError) as caught:
-        read_plan(path, load)
+        read_plan(path, loads)
     return f"error: {caught.value}\n"
 
 
