@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("no_clock", deadline=None)  # no test asserts how fast the machine is
+hypothesis.settings.load_profile("no_clock")
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
