@@ -22,6 +22,7 @@ from urllib.parse import urljoin, urlsplit
 
 from probes.errors import Unavailable, UserError
 from probes.model import HttpLogin
+from probes.web.engines import ENGINES
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, Request, Route
@@ -281,6 +282,8 @@ class ChromiumSource:
             if self._browser is None or not self._browser.is_connected():
                 if self._playwright is None:
                     self._playwright = await async_playwright().start()
+                    for name, script in ENGINES.items():
+                        await self._playwright.selectors.register(name, script, content_script=True)
                 self._browser, self.found = await launch(self._playwright, self._explicit, seen=self._seen)
             return self._browser
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from probes.browser import origin_name
 from probes.errors import Side, UserError
 from probes.events import Action, ContactOutcome, MessageSent, Payload, TicketSubmitted
 from probes.model import Act, ActKind, Reconciled, Seen, Sighting, Spec, Tools, Trace
-from probes.web.channel import Channel, Handle, Step, sending_step
+from probes.web.channel import Channel, Handle, Step, check_file, sending_step
 from probes.web.texts import Texts, check_names, check_text, login_templates, templates_of
 
 if TYPE_CHECKING:
@@ -199,7 +200,11 @@ def _check(channel: Channel, spec: Spec) -> None:
                 fix=f"give it the steps under {spec.action.value}, and a look that leads to the ticket",
             )
         check_names(steps, opened)
-    elif spec.action not in ACTIONS:
+    for step in _steps_of(channel, spec.action):
+        for upload in (step.upload or {}).values():
+            if upload.file is not None and "{" not in upload.file:
+                check_file(Path(upload.file))
+    if spec.action not in ACTIONS:
         raise UserError(f"a {NAME} cannot {spec.action.value}")
 
 
@@ -244,7 +249,7 @@ def _with_act(session: Session, payload: Payload | None) -> tuple[Sighting, ...]
     if payload is None or acted_at_utc is None:
         return tuple(session.sightings)
     earlier = [sighting for sighting in session.sightings if sighting.at_utc <= acted_at_utc]
-    artifacts = earlier[-1].artifacts if earlier else ()
+    artifacts = (*(earlier[-1].artifacts if earlier else ()), *session.files)
     return (
         *earlier,
         Sighting(what=payload, at_utc=acted_at_utc, artifacts=artifacts),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 from audit.engine.worker import AT_ONCE, WATCH_S, Worker
@@ -74,7 +75,7 @@ def begin(plan_file: PlanFile, ledger: Ledger, *, version: str, again: bool = Fa
         audit=f"{name}-{max((int(row.audit.rpartition('-')[2]) for row in runs), default=0) + 1}",
         name=plan.name,
         plan_yaml=plan_file.text,
-        plan_path=plan_file.path,
+        plan_path=str(Path(plan_file.path).absolute()),  # files beside it are found from anywhere
         plan_sha256=plan_file.sha256,
         clock_factor=clock.factor,
         clock_origin_utc=clock.origin_utc,

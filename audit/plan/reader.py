@@ -60,7 +60,7 @@ def parse_plan(text: str, path: str = "plan.yaml", load: Load = registry.load) -
     """
     root, faults = read_nodes(text, path)
     _check_version(root, path, faults)
-    reading = _Reading(root, faults, load)
+    reading = _Reading(root, faults, load, Path(path).absolute().parent)
     plan = reading.plan()
     if reading.faults or plan is None:
         raise PlanFaults(path, reading.faults)
@@ -85,8 +85,9 @@ def _check_version(root: Node, path: str, faults: list[Fault]) -> None:
 class _Reading:
     """Reads the parts of a plan one by one, so that a fault in one hides none in another."""
 
-    def __init__(self, root: Node, faults: list[Fault], load: Load) -> None:
+    def __init__(self, root: Node, faults: list[Fault], load: Load, folder: Path) -> None:
         self.faults = faults
+        self._folder = folder
         self._root = root
         self._load = load
 
@@ -171,7 +172,8 @@ class _Reading:
             fix = exc.fix if kind.text in registry.PLANNED else choices(registry.PROBES, kind.text)
             self._add((*place, "kind"), exc.message, fix)
             return None
-        return self._piece(probe.Channel, node, place)
+        channel = self._piece(probe.Channel, node, place)
+        return channel.beside(self._folder) if hasattr(channel, "beside") else channel
 
     def _add(self, keys: Keys, message: str, fix: str) -> None:
         found, line = self._root.locate(keys, keep_missing=True)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urljoin, urlsplit
 
 from probes.duration import Duration
+from probes.errors import UserError
 from probes.events import TicketState
 from probes.model import STRICT
 
+LARGEST_FILE_BYTES = 25_000_000
 PREFIXES = ("label", "placeholder", "name", "button", "link", "text", "css")
 # Where a value can be read besides an element: the page's visible text, its address, its title.
 PAGE, URL, TITLE = "page", "url", "title"
@@ -42,12 +45,19 @@ def _check_target(target: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A small file to attach, written in the plan."""
+    """A file to attach: one beside the plan (`file`, its path), or a small one written in the plan (`name`, `text`)."""
 
     __pydantic_config__: ClassVar = STRICT
-    name: str
-    text: str
+    file: str | None = None
+    name: str | None = None
+    text: str | None = None
     media_type: str = "text/plain"
+
+    def __post_init__(self) -> None:
+        if (self.file is None) == (self.text is None):
+            raise ValueError("an upload is either a file, by its path, or a name with a text")
+        if self.file is None and not self.name:
+            raise ValueError("a file that the plan writes needs a name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,9 +288,27 @@ class Channel:
             if sum(step.submits for step in steps) > 1:
                 raise ValueError(f"{name} has more than one click marked submits")
 
+    def beside(self, folder: Path) -> Channel:
+        """Return the channel with its files named from a folder: paths in a plan are seen from where the plan is."""
+        login, opening, reply, close = (
+            tuple(_step_beside(step, folder) for step in steps)
+            for steps in (self.login, self.open, self.reply, self.close)
+        )
+        return replace(self, login=login, open=opening, reply=reply, close=close)
+
     def address(self, path: str) -> str:
         """Return the address that `path` means, seen from the channel's own."""
         return urljoin(self.url, path)
+
+
+def _step_beside(step: Step, folder: Path) -> Step:
+    if not step.upload:
+        return step
+    placed = {
+        target: replace(upload, file=str(folder / upload.file)) if upload.file is not None else upload
+        for target, upload in step.upload.items()
+    }
+    return replace(step, upload=placed)
 
 
 def sending_step(steps: tuple[Step, ...]) -> int | None:
@@ -306,3 +334,15 @@ class Handle:
     status: str | None = None
     assigned: str | None = None
     looked_at_utc: datetime | None = None
+
+
+def check_file(path: Path) -> None:
+    """Check that a file can be attached.
+
+    Raises:
+        UserError: it is not there, or too large.
+    """
+    if not path.is_file():
+        raise UserError(f"the file to attach is not there: {path}", fix="write its path as seen from the plan")
+    if (size := path.stat().st_size) > LARGEST_FILE_BYTES:
+        raise UserError(f"{path} is too large to attach: {size:,} of {LARGEST_FILE_BYTES:,} bytes")

@@ -20,11 +20,13 @@ from probes.browser import Bounds, fresh_connections, has_ended
 from probes.errors import Failure, FailureKind, Side, Unavailable
 from probes.events import PageCaptured, ValueRead
 from probes.model import Artifact, Sighting, Tools
+from probes.web import fields
 from probes.web.capture import PAGE_MAY_TAKE_S, screenshot, source
 from probes.web.channel import PAGE, TITLE, URL, Channel, Expect, Read, Spot, Step
 from probes.web.entry import Kept, http_login, kept_session
 from probes.web.failures import StepFailed, classify, failed, http_failure
 from probes.web.reading import bounded, cut
+from probes.web.refusals import fields_of_form, held_back, is_echo, is_still_there, quoted, refusals
 from probes.web.targets import find
 from probes.web.texts import Texts, login_templates
 from probes.web.traffic import LARGEST_DOCUMENT_BYTES, Traffic
@@ -76,8 +78,12 @@ class Session:
         self.sent = False
         self._timeout_s = channel.timeout.s
         self._wait_s = channel.timeout.s * _ELEMENT_SHARE
-        self._secret_fields: list[Locator] = []
+        self.secret_fields: list[Locator] = []
+        self.written: list[fields.Written] = []
+        self.files: list[Artifact] = []  # what was attached
         self._captures, self._kept = 0, False
+        self._echoes: list[str] = []
+        self._proven, self._proof_follows = False, False
         self.page: Page
 
     async def begin(self, context: BrowserContext) -> None:
@@ -128,6 +134,7 @@ class Session:
         """
         for index, step in enumerate(steps):
             name = f"{where}[{index}] {step.verb}"
+            self._proof_follows = any(each.expect or each.read for each in steps[index + 1 :])
             try:
                 await self._one(step, name, is_act=index == act)
             except StepFailed as exc:
@@ -141,6 +148,9 @@ class Session:
             more = index + 1 < len(steps) and steps[index + 1].verb in _FILLING
             if not self._kept and not (step.verb in _FILLING and more):
                 await self.capture(name)
+        if act is not None and self._echoes and not self._proven:
+            text = f'"{self._echoes[0]}" stands on the page only because its address says so: {self.page.url[:300]}'
+            raise failed(FailureKind.EXPECTATION_NOT_MET, Side.NOT_KNOWN, where, self.texts.scrub(text))
 
     async def _one(self, step: Step, name: str, *, is_act: bool) -> None:
         if step.verb not in ("expect", "read", "click"):
@@ -148,17 +158,13 @@ class Session:
         if step.goto is not None:
             await self.goto(self.texts.address(step.goto), name)
         for target, value in (step.fill or {}).items():
-            await self._fill(target, value, name)
+            await fields.fill(self, target, value, name)
         for target, value in (step.select or {}).items():
-            await self._select(target, value, name)
+            await fields.select(self, target, value, name)
         if step.check is not None:
-            await self._use(await self._find(step.check, "check", name), "check", step.check, name)
+            await fields.check(self, step.check, name)
         for target, upload in (step.upload or {}).items():
-            field = await self._find(target, "upload", name)
-            content = self.texts.typed(upload.text).encode()
-            await field.set_input_files(
-                {"name": self.texts.typed(upload.name), "mimeType": upload.media_type, "buffer": content}
-            )
+            await fields.attach(self, target, upload, name)
         if step.click is not None:
             await (self._act if is_act else self._click)(step.click, name)
         if step.expect is not None:
@@ -176,7 +182,7 @@ class Session:
         except Error as exc:
             if "interrupted by another navigation" not in exc.message and not self._aborted_for_another(mark):
                 raise StepFailed(self._from_browser(exc, name)) from exc
-        await self._settle(name, mark)
+        await self.settle(name, mark)
         await self._still_logged_in(name)
 
     async def _still_logged_in(self, name: str) -> None:
@@ -199,68 +205,39 @@ class Session:
             going.cancel()
             flooded.cancel()
 
-    async def _fill(self, target: str, value: str, name: str) -> None:
-        target = self.texts.typed(target)
-        field = await self._find(target, "fill", name)
-        if self.texts.holds_secret(value):
-            self._secret_fields.append(field)
+    async def _press(self, element: Locator, target: str, name: str) -> None:
         try:
-            await field.fill(self.texts.typed(value))
+            await element.click()
         except Error as exc:
-            raise self._unusable(exc, target, name) from exc
-
-    async def _select(self, target: str, value: str, name: str) -> None:
-        target, value = self.texts.typed(target), self.texts.typed(value)
-        field = await self._find(target, "select", name)
-        options = await field.evaluate("list => [...list.options].map(option => [option.label.trim(), option.value])")
-        chosen = next((each for each in options if each[0] == value), None) or next(
-            (each for each in options if each[1] == value), None
-        )
-        if chosen is None:
-            listed = ", ".join(f'"{label}"' for label, _ in options[:12])
-            raise failed(
-                FailureKind.ELEMENT_NOT_FOUND,
-                Side.OURS,
-                name,
-                f'"{target}" has no choice "{value}"; there is: {listed}',
-            )
-        try:
-            await field.select_option(value=chosen[1])
-        except Error as exc:
-            raise self._unusable(exc, target, name) from exc
-
-    async def _use(self, element: Locator, verb: str, target: str, name: str) -> None:
-        try:
-            await (element.check() if verb == "check" else element.click())
-        except Error as exc:
-            raise self._unusable(exc, target, name) from exc
+            raise self.unusable(exc, target, name) from exc
 
     async def _click(self, target: str, name: str) -> None:
-        element = await self._find(target, "click", name)
+        element = await self.find(target, "click", name)
         self._kept = False
         mark, popups = len(self.traffic.requests), len(self.traffic.popups)
-        await self._use(element, "click", target, name)
-        await self._settle(name, mark)
+        await self._press(element, target, name)
+        await self.settle(name, mark)
         await self._follow_popup(popups, name)
         await self._still_logged_in(name)
 
     async def _act(self, target: str, name: str) -> None:
         """Press what sends. After this the vendor may have noticed, whatever else happens."""
-        element = await self._find(target, "click", name)
+        element = await self.find(target, "click", name)
         wall = await wall_on(self.page)
         if wall is not None:
             raise failed(FailureKind.BLOCKED, Side.OURS, name, f"{wall} stands before {target!r}; nothing was sent")
         if not self._kept:
             await self.capture(f"{name} (before)")
         self._kept = False
+        known, form = await refusals(self.page), await fields_of_form(element)
         await fresh_connections(self.page.context)
         mark, frames_mark = len(self.traffic.requests), self.traffic.frames_sent
         popups = len(self.traffic.popups)
         self.acted_at_utc = self.tools.clock.now_utc()
         try:
-            await self._use(element, "click", target, name)
+            await self._press(element, target, name)
             self.sent = True  # until the traffic says otherwise
-            await self._settle(name, mark)
+            await self.settle(name, mark)
             await self._until_sent(mark, frames_mark)
         except BaseException:
             self.sent = self.traffic.sent_since(mark, frames_mark)
@@ -270,47 +247,52 @@ class Session:
         self.acted_at_utc = self.traffic.left_at_utc(mark) or self.acted_at_utc
         if not self.sent:
             raise failed(
-                FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, f"nothing was sent: {await self._refused_by_page()}"
+                FailureKind.EXPECTATION_NOT_MET,
+                Side.OURS,
+                name,
+                f"nothing was sent: {await self._refused_by_page(known)}",
             )
         lost = self.traffic.lost_since(mark)
         if lost is not None:
             text = self.traffic.errors.get(lost, "no answer")
-            known = classify(text, name, lost.url)
-            kind, side = (known.kind, known.side) if known else (FailureKind.CONNECTION_LOST, Side.NETWORK)
+            cause = classify(text, name, lost.url)
+            kind, side = (cause.kind, cause.side) if cause else (FailureKind.CONNECTION_LOST, Side.NETWORK)
             raise failed(kind, side, name, f"the form left for {lost.url}, and its answer was lost: {text}")
+        lost_text = fields.not_sent(self.written, self.traffic.sending_since(mark))
+        if lost_text is not None:
+            text = f'what was sent does not hold what was written in "{lost_text.target}"'
+            raise failed(FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, text)
         await self._follow_popup(popups, name)
+        await self._accepted(form, known, name)
 
     async def _until_sent(self, mark: int, frames_mark: int) -> None:
         begun_s = time.monotonic()
         while not self.traffic.sent_since(mark, frames_mark) and time.monotonic() - begun_s < self._wait_s:
-            if await self._refused_fields():
+            if await held_back(self.page):
                 return
             await asyncio.sleep(_ASK_AGAIN_S)
-        await self._settle("", mark)
+        await self.settle("", mark)
 
-    async def _refused_fields(self) -> list[str]:
-        try:
-            return [
-                str(name)
-                for name in await self.page.evaluate(
-                    "() => [...document.querySelectorAll('input:invalid,select:invalid,textarea:invalid')].slice(0, 8)"
-                    '.map(field => `"${field.labels?.[0]?.innerText || field.name}" (${field.validationMessage})`)'
-                )
-            ]
-        except Error:
-            return []
-
-    async def _refused_by_page(self) -> str:
-        fields = await self._refused_fields()
-        if fields:
-            return f"the page wants {', '.join(' '.join(field.split()) for field in fields)}"
+    async def _refused_by_page(self, known: tuple[str, ...]) -> str:
+        if fields_wanted := await held_back(self.page):
+            return f"the page wants {', '.join(fields_wanted)}"
+        if said := [text for text in await refusals(self.page) if text not in known]:
+            return f"the page says {quoted(said)}"
         if self.traffic.dialogs:
             return f'the page said "{self.traffic.dialogs[-1][:200]}"'
         return "the click set nothing off"
 
+    async def _accepted(self, form: list[str], known: tuple[str, ...], name: str) -> None:
+        """Take a page that answers well and says no for what it is: the form is back, with errors that are new."""
+        said = [text for text in await refusals(self.page) if text not in known]
+        if said and (not self._proof_follows or await is_still_there(self.page, form)):
+            text = self.texts.scrub(f"the page says no: {quoted(said)}")
+            raise failed(FailureKind.EXPECTATION_NOT_MET, Side.NOT_KNOWN, name, text)
+
     async def _expect(self, expect: Expect, name: str) -> None:
         if expect.target is not None:
-            await self._find(expect.target, "expect", name)
+            await self.find(expect.target, "expect", name)
+            self._note_proof(None)
             return
         wanted = " ".join(self.texts.typed(expect.text or "").split())
         begun_s = time.monotonic()
@@ -320,6 +302,7 @@ class Session:
             else:
                 met, what = wanted in " ".join((await self.page_text()).split()), f'text "{expect.text}"'
             if met:
+                self._note_proof(expect.text)
                 return
             if time.monotonic() - begun_s > self._wait_s:
                 beginning = " ".join((await self.page_text()).split())[:300]
@@ -343,6 +326,16 @@ class Session:
                 self.texts.scrub(f'no "{read.name}" at {read.at} by regex {read.regex!r}; there stands: {text}'),
             )
         self.keep_value(read.name, value)
+        self._note_proof(None if read.at == URL else value)
+
+    def _note_proof(self, text: str | None) -> None:
+        """Note what shows that the act came off; a text that the address carries itself shows nothing."""
+        if not self.sent:
+            return
+        if text is not None and is_echo(self.texts.typed(text) if "{" in text else text, self.page.url):
+            self._echoes.append(text)
+        else:
+            self._proven = True
 
     def keep_value(self, name: str, value: str) -> None:
         """Note a value that the vendor's page gave."""
@@ -367,7 +360,7 @@ class Session:
             return self.page.url
         if spot.at == TITLE:
             return await self.page.title()
-        element = await self._find(spot.at, "read", name)
+        element = await self.find(spot.at, "read", name)
         return str(await element.evaluate("element => element.value ?? element.innerText"))
 
     async def page_text(self) -> str:
@@ -379,12 +372,13 @@ class Session:
                 texts.append(str(await frame.evaluate(f"() => (document.body?.innerText ?? '').slice(0, {cut_at})")))
         return "\n".join(texts)
 
-    async def _find(self, target: str, verb: str, name: str) -> Locator:
+    async def find(self, target: str, verb: str, name: str) -> Locator:
+        """Return the one element that a target means, for a verb; raises as `targets.find`."""
         return await find(self.page, self.texts.typed(target), verb, name, self._wait_s)
 
     # --- waiting ---
 
-    async def _settle(self, name: str, mark: int) -> None:
+    async def settle(self, name: str, mark: int) -> None:
         """Wait until a page that may be loading is there and quiet; then say if it is none.
 
         Raises:
@@ -442,7 +436,7 @@ class Session:
         if popup.url.startswith(("http://", "https://")):
             self.page = popup
             await self.traffic.watch_page(popup)
-            await self._settle(name, len(self.traffic.requests))
+            await self.settle(name, len(self.traffic.requests))
         else:
             await popup.close()
 
@@ -461,7 +455,7 @@ class Session:
             if html_text is not None:
                 data = self.texts.scrub(html_text).encode("utf-8", "replace")
                 artifacts.append(self.tools.artifacts.put(data, "text/html", f"{name}.html"))
-            png = await screenshot(self.page, self._secret_fields, self.texts.revealed, patience_s)
+            png = await screenshot(self.page, self.secret_fields, self.texts.revealed, patience_s)
             if png is not None:
                 artifacts.append(self.tools.artifacts.put(png, "image/png", f"{name}.png"))
         except Unavailable as exc:
@@ -556,7 +550,8 @@ class Session:
         said = "began to come and did not end" if answered else "did not answer"
         return failed(FailureKind.TIMEOUT, side, name, f"{self._asked_last()} {said} within {self._timeout_s:g} s")
 
-    def _unusable(self, error: Error, target: str, name: str) -> StepFailed:
+    def unusable(self, error: Error, target: str, name: str) -> StepFailed:
+        """Return the failure of an element that is there, and does not serve."""
         if "has been closed" in error.message or classify(error.message, name, self.page.url) is not None:
             return StepFailed(self._from_browser(error, name))
         why = [line.strip(" -") for line in error.message.splitlines()]

@@ -12,7 +12,9 @@ from playwright.async_api import Error
 
 from probes.errors import FailureKind, Side
 from probes.web.channel import PREFIXES
+from probes.web.engines import near
 from probes.web.failures import failed
+from probes.web.naming import LABEL_OF
 from probes.web.reading import nearest
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ FIELDS = {
         'input:not([type=hidden],[type=submit],[type=button],[type=image],[type=reset],[type=checkbox],[type=radio],[type=file]),'
         "textarea,[contenteditable]:not([contenteditable=false])"
     ),
-    "select": "select",
+    "select": "select,[role=combobox]:not(input),[aria-haspopup=listbox]",
     "check": "input[type=checkbox],input[type=radio],[role=checkbox],[role=radio],[role=switch]",
     "upload": "input[type=file]",
 }  # fmt: skip
@@ -47,11 +49,24 @@ def stages(target: str, verb: str) -> tuple[_Stage, ...]:
         return (lambda frame: frame.locator(f"css={rest}"),)
     if prefix == "text":
         return (lambda frame: frame.get_by_text(rest, exact=True), lambda frame: frame.get_by_text(rest))
+    if verb == "upload":
+        # A button that asks for a file, or a place to drop one, does as well as the field itself.
+        more = () if prefix and prefix not in ("button", "link") else _click_stages(prefix, rest)
+        beside = _beside(prefix, rest, verb) if not prefix else ()
+        within: _Stage = lambda frame: frame.get_by_text(rest)  # noqa: E731
+        return (*_field_stages(prefix, rest, FIELDS[verb]), *more[:4], *beside, *more[4:], *((within,) if more else ()))
     if verb in FIELDS:
-        return _field_stages(prefix, rest, FIELDS[verb])
+        return (*_field_stages(prefix, rest, FIELDS[verb]), *_beside(prefix, rest, verb))
     if verb == "click":
         return _click_stages(prefix, rest)
     return _any_stages(prefix, rest)
+
+
+def _beside(prefix: str, rest: str, verb: str) -> tuple[_Stage, ...]:
+    if prefix not in ("", "label", "name"):
+        return ()
+    selector = near(rest, FIELDS[verb], editors=verb == "fill")
+    return (lambda frame: frame.locator(selector),)
 
 
 def _field_stages(prefix: str, rest: str, fields: str) -> tuple[_Stage, ...]:
@@ -137,27 +152,34 @@ async def find(page: Page, target: str, verb: str, step: str, wait_s: float) -> 
 
 
 async def _matches(page: Page, ways: tuple[_Stage, ...], verb: str) -> list[Locator]:
-    """Return what the first way that finds anything finds, over all frames; a hidden file field counts as seen."""
-    for way in ways:
-        found: list[Locator] = []
-        for frame in page.frames:
-            if frame.is_detached():
-                continue
-            locator = way(frame)
-            if verb != "upload":
-                locator = locator.filter(visible=True)
-            count = min(await locator.count(), _MOST_COUNTED)
-            found += [locator.nth(index) for index in range(count)]
-        if found:
-            return await _without_copies(found) if verb == "click" else found
+    """Return what the first way that finds anything finds, over all frames; a hidden file field counts as seen.
+
+    So do, where nothing is seen, lists and boxes that a script has hidden to stand for them itself.
+    """
+    for hidden_too in (verb == "upload", True) if verb in ("select", "check") else (verb == "upload",):
+        for way in ways:
+            found: list[Locator] = []
+            for frame in page.frames:
+                if frame.is_detached():
+                    continue
+                locator = way(frame)
+                if not hidden_too:
+                    locator = locator.filter(visible=True)
+                count = min(await locator.count(), _MOST_COUNTED)
+                found += [locator.nth(index) for index in range(count)]
+            if found:
+                return await _without_copies(found) if verb == "click" else found
     return []
 
 
 async def _without_copies(found: list[Locator]) -> list[Locator]:
-    """Links that lead to the same address are one: a page often has them at its top and its foot."""
+    """Links to the same address are one, and so are buttons that send the same form the same way.
+
+    A page often has them at its top and its foot.
+    """
     if len(found) < 2:
         return found
-    addresses = {await locator.evaluate("element => element.closest('a[href]')?.href ?? null") for locator in found}
+    addresses = {await locator.evaluate(_LEADS_TO) for locator in found}
     return found[:1] if len(addresses) == 1 and None not in addresses else found
 
 
@@ -196,14 +218,25 @@ async def _explain(
     )
 
 
-_NAMES = """([fields, clicks]) => {
+_LEADS_TO = """element => {
+  const link = element.closest('a[href]');
+  if (link) return link.href;
+  const button = element.closest('button,input');
+  if (!button?.form || !['submit', 'image'].includes(button.type)) return null;
+  const form = [...document.forms].indexOf(button.form);
+  return [form, button.name, button.value, button.formAction, button.getAttribute('onclick'), button.id].join('|');
+}"""
+_NAMES = (
+    "([fields, clicks]) => { "
+    + LABEL_OF
+    + """
   const seen = element => element.checkVisibility ? element.checkVisibility() : true;
-  const name = element => [...(element.labels ?? [])].map(label => label.innerText).join(' ')
-    || element.getAttribute('aria-label') || element.placeholder || element.innerText
+  const name = element => fields ? labelOf(element) : element.getAttribute('aria-label') || element.innerText
     || (['submit', 'button'].includes(element.type) ? element.value : '') || element.title || element.name || '';
   const found = [...document.querySelectorAll(fields || clicks)].slice(0, 400);
   return found.filter(element => element.type === 'file' || seen(element)).map(name);
 }"""
+)
 _CLICKS = "button,a[href],input[type=submit],input[type=button],input[type=image],[role=button],[role=link],summary"
 _OUTLINE = (
     "element => element.outerHTML.replace(/\\s+/g, ' ').replace(/ value=(\"[^\"]*\"|'[^']*')/g, '').slice(0, 120)"

@@ -110,7 +110,7 @@ def templates_of(step: Step) -> tuple[str, ...]:
     for fields in (step.fill, step.select):
         texts += [text for pair in (fields or {}).items() for text in pair]
     for target, upload in (step.upload or {}).items():
-        texts += [target, upload.name, upload.text]
+        texts += [target, upload.name, upload.text, upload.file]
     if step.expect is not None:
         texts += [step.expect.text, step.expect.target]
     return tuple(text for text in texts if text is not None)

@@ -130,6 +130,10 @@ class Traffic:
         """Return whether anything that a vendor may notice left from a position on."""
         return self.frames_sent > frames_mark or any(self._left(request) for request in self.requests[mark:])
 
+    def sending_since(self, mark: int) -> list[Request]:
+        """Return the requests with an effect that left from a position on."""
+        return [each for each in self.requests[mark:] if each.method not in _READING and self._left(each)]
+
     def left_at_utc(self, mark: int) -> datetime | None:
         """Return when the first request that a vendor may notice left from a position on."""
         return next((self._asked_at_utc[each] for each in self.requests[mark:] if self._left(each)), None)
