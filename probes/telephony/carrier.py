@@ -147,7 +147,8 @@ class CallStatus:
     of the vendor's audio that was lost on its way to the carrier, and `line_faults` what else the carrier found wrong
     with the line, in its own words: signs that a network ended the call, where nobody said goodbye.
     `recordings_complete`: no recording is being made or worked on (there may be none yet).
-    `records_complete`: the carrier will not say more about the end of the call. Cost is null until settled.
+    `records_complete`: the carrier will not say more about the end of the call. Cost is null until settled, and for
+    ever where `unpriced`: what the call costs is settled by the plan's price alone.
     """
 
     call_id: str
@@ -171,6 +172,7 @@ class CallStatus:
     audio_end: AudioEnd | None = None
     loss_ratio: float | None = None
     line_faults: tuple[str, ...] = ()
+    unpriced: bool = False
     ringing_at_utc: datetime | None = None
     clock: ClockName = ClockName.PROVIDER
 

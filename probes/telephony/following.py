@@ -73,7 +73,7 @@ class Following:
             if status.answered_at_utc is not None:
                 self._say_once(CallAnswered(error_s=2 * status.error_s), status.answered_at_utc, clock=status.clock)
             await self._hear_recording(status, carrier, since_s, now)
-            priced = status.cost_minor is not None or since_s > _PRICE_AT_MOST_S
+            priced = status.unpriced or status.cost_minor is not None or since_s > _PRICE_AT_MOST_S
             told = status.records_complete or since_s > _RECORDS_AT_MOST_S
             if not (self.handle.recording_done and priced and told):
                 return self._go_on(_LOOK_SOON_AFTER_S if since_s < _SOON_S else _LOOK_LATE_AFTER_S)

@@ -151,8 +151,9 @@ class LiveLine:
     async def _take(self) -> None:
         async for frame in self._call.frames():
             length_s = len(frame.samples) / 4 / max(1, frame.rate_hz)
-            if self.starts_at_utc is None:
-                self.starts_at_utc = self._clock.now_utc() - timedelta(seconds=frame.t_s + length_s)
+            starts_at = self._clock.now_utc() - timedelta(seconds=frame.t_s + length_s)
+            if self.starts_at_utc is None or starts_at < self.starts_at_utc:  # the frame that was least late tells best
+                self.starts_at_utc = starts_at
             self._arrived_s = min(max(self._arrived_s, frame.t_s + length_s), self.ear.heard_s + 2.0)
             self._last_real_s = time.monotonic()
             self._waiting.append(frame)

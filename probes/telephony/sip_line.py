@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _BYTES_A_SECOND = 2 * RATE_HZ
 _AHEAD_BYTES = int(0.2 * _BYTES_A_SECOND)  # as much as is given to the stack before it is due
+_TOGETHER_S = 0.04  # pieces of one line of ours that are this near follow each other
+_SILENCE_S, _SILENCE_LATER_S = 0.1, 0.1
 _LAST_MESSAGES_S = 0.1  # the stack tells of an end before the last message has come through its log
 _READ_AT_MOST = 1 << 16
 _KEY_GAP_MS = 120
@@ -124,7 +126,7 @@ class SipLine:
         self._loop.call_later(_LAST_MESSAGES_S, self._close, text, stats, ended_at)
 
     def _close(self, text: str, stats: dict[str, object], ended_at: datetime) -> None:
-        silence_s = {"vendor": self._vendor.lost_s, "ours": self._ours.lost_s}
+        silence_s = round(self._vendor.lost_s, 3)
         self._held.add("ended", ended_at, text=text, why=self._why, stats=stats, silence_s=silence_s)
         self._held.close()
         self._forget(self)
@@ -239,11 +241,20 @@ class SipLine:
             self._at_limit("asked")
         if self._call is None or self._over:
             return
-        try:
+        # The audio is away before it is up and between two agreements on it: that is no fault.
+        with contextlib.suppress(AudioNotActive, AudioRestarted):
             self._receive(now_s)
+        with contextlib.suppress(AudioNotActive, AudioRestarted):
             self._send(now_s)
-        except (AudioNotActive, AudioRestarted):
-            return  # before the audio is up, between two agreements on it, or after the end
+        if self._answered_s is not None:
+            self._be_silent(now_s - self._answered_s - _SILENCE_LATER_S)
+
+    def _be_silent(self, until_s: float) -> None:
+        """Say that our side was silent up to a moment: it tells the time where the far end sends nothing."""
+        length_s = until_s - self._ours.next_s
+        if length_s >= _SILENCE_S:
+            self.pipe.put(frame(Side.OURS, self._ours.next_s, bytes(2 * round(length_s * RATE_HZ))))
+            self._ours.next_s = until_s
 
     def _receive(self, now_s: float) -> None:
         assert self._call is not None
@@ -270,7 +281,11 @@ class SipLine:
             taken = self._call.audio.write(part) if part else 0
             begin_s = now_s - self._answered_s + waiting / _BYTES_A_SECOND
             if taken:
-                t_s = max(self._ours.next_s, begin_s) if begin_s - self._ours.next_s > 0.04 else self._ours.next_s
+                if begin_s - self._ours.next_s > _TOGETHER_S:
+                    self._be_silent(begin_s)
+                t_s = (
+                    max(self._ours.next_s, begin_s) if begin_s - self._ours.next_s > _TOGETHER_S else self._ours.next_s
+                )
                 self._ours.next_s = t_s + taken / _BYTES_A_SECOND
                 self.pipe.put(frame(Side.OURS, t_s, part[:taken]))
             waiting += taken

@@ -121,6 +121,7 @@ def _status(
         records_complete=over,
         cost_minor=None,
         currency=None,
+        unpriced=True,
         raw=(RawRecord(resource="sip", body=_document(entry), media_type="application/json"),) if over else (),
         audio_end=audio_end,
         loss_ratio=loss_ratio,

@@ -1,16 +1,19 @@
 """A far end that speaks SIP, in a process of its own: `python -m tests.telephony.sip_far_end PLAN.json TRUTH.jsonl`.
 
-The plan gives each number its steps: ring, answer, reject, tone, quiet, speak, keys, hold, resume, hang_up, vanish.
-What happened and when goes into the truth file, so that tests compare it with what was measured.
+The plan gives each number its steps: ring, answer, reject, tone, quiet, speak, keys, hold, resume, hang_up, vanish, and
+centre: a call centre of the practice vendor, by its parts. What happened and when goes into the truth file, so that
+tests compare it with what was measured.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,7 @@ def tone(hz: float, length_s: float, level: float = 0.25) -> bytes:
 
 class FarEnd:
     def __init__(self, plan: dict[str, list[dict[str, Any]]], truth: Path) -> None:
-        self.plan, self.truth = plan, truth
+        self.plan, self.truth, self.loud = plan, truth, False
 
     def write(self, number: str, what: str, **data: Any) -> None:
         with self.truth.open("a") as file:
@@ -56,7 +59,7 @@ class FarEnd:
             for step in self.plan[number]:
                 (verb, value), *_ = step.items()
                 self.write(number, f"{verb}_begin")
-                await asyncio.wait_for(self.carry_out(verb, value, call, keys, over), 120)
+                await asyncio.wait_for(self.carry_out(number, verb, value, call, keys, over), 3600)
                 self.write(number, f"{verb}_end")
                 if over.is_set():
                     return
@@ -66,7 +69,9 @@ class FarEnd:
         finally:
             heard.cancel()
 
-    async def carry_out(self, verb: str, value: Any, call: Any, keys: asyncio.Queue[str], over: asyncio.Event) -> None:
+    async def carry_out(
+        self, number: str, verb: str, value: Any, call: Any, keys: asyncio.Queue[str], over: asyncio.Event
+    ) -> None:
         match verb:
             case "ring" | "quiet":
                 await asyncio.sleep(value)
@@ -84,6 +89,8 @@ class FarEnd:
             case "keys":
                 for _ in range(value):
                     await keys.get()
+            case "centre":
+                await self.centre(number, value, call, keys, over)
             case "hold":
                 await call.hold()
             case "resume":
@@ -94,6 +101,49 @@ class FarEnd:
                 import os
 
                 os._exit(0)
+
+    async def centre(self, number: str, parts: str, call: Any, keys: asyncio.Queue[str], over: asyncio.Event) -> None:
+        """Let a call centre answer, in real time; our voice is heard by its level, keys as the line reports them."""
+        from baresip import AudioNotActive, AudioRestarted
+
+        from probes.practice import mixing
+        from probes.practice.call_centre import CallCentre
+        from probes.practice.line import End, Key, Line, Words
+        from probes.practice.sounds import KeyTone, Music, Sounds
+        from tests.telephony.far_end import phone
+
+        folder = self.truth.parent
+        who = phone(folder, parts)
+        sounds = Sounds(folder / "sounds")
+        for piece in re.findall(r"music: (\w+)", parts):
+            sounds.samples(Music(piece))
+        line = Line(sounds.length_s)
+        line.take(End.VENDOR, CallCentre(who, 1, line).answer())
+        await call.answer()
+        began, at, told = time.monotonic(), 0, 0
+        self.write(number, "answered")
+        speaking, spoke = False, 0.0
+        while not over.is_set() and line.hung_up_by is None:
+            while at < int((time.monotonic() - began + 0.08) * RATE_HZ) and line.hung_up_by is None:
+                line.run((at + 160) / RATE_HZ)
+                part = mixing.render_part(line.played, End.VENDOR, at, at + 160, sounds)
+                with suppress(AudioNotActive, AudioRestarted):
+                    call.audio.write((np.clip(part, -1, 1) * 32767).astype("<i2").tobytes())
+                at += 160
+            while not keys.empty():
+                key = keys.get_nowait()
+                line.play(End.CALLER, KeyTone(key), "key", for_s=0.01, heard=Key(key))
+            if self.loud:
+                speaking, spoke = True, time.monotonic()
+            elif speaking and time.monotonic() - spoke > 0.4:
+                speaking = False
+                line.play(End.CALLER, KeyTone("1"), "line", for_s=0.01, heard=Words(""))
+            for one in line.happenings[told:]:
+                self.write(number, one.kind, t_s=one.t_s, facts=one.facts)
+            told = len(line.happenings)
+            await asyncio.sleep(0.02)
+        if not over.is_set():
+            await call.hangup()
 
     async def send(self, call: Any, pcm: bytes, over: asyncio.Event) -> None:
         from baresip import AudioNotActive, AudioRestarted
@@ -119,6 +169,7 @@ class FarEnd:
             except (AudioNotActive, AudioRestarted):
                 pcm = b""
             loud = bool(len(pcm)) and float(np.abs(np.frombuffer(pcm, "<i2")).max()) > 500
+            self.loud = loud
             if loud:
                 last = time.monotonic()
             if loud != sounding and (loud or time.monotonic() - last > 1.0):
