@@ -6,6 +6,7 @@ Here, and nowhere else, duplicates are dropped and revised statements replace ol
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -315,7 +316,7 @@ def _of_the_audit(facts: Facts, event: Event, scenarios: Mapping[str, Scenario])
 
 def _in_order(events: Sequence[Event]) -> tuple[Sequence[Event], int]:
     seqs = [event.seq for event in events]
-    if all(a < b for a, b in itertools.pairwise(seqs)):
+    if all(map(operator.lt, seqs, itertools.islice(seqs, 1, None))):
         return events, 0
     unique = {event.seq: event for event in sorted(events, key=lambda e: e.seq, reverse=True)}
     return [unique[seq] for seq in sorted(unique)], len(seqs) - len(unique)

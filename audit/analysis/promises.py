@@ -7,7 +7,7 @@ looks the vendor's own statement of the time decides in its favour or against it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit.analysis import phrases
@@ -285,7 +285,7 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
         if promised_s > 0 and outcome in (PromiseOutcome.KEPT, PromiseOutcome.LATE):
             ratio = (came_at - due.made_at_utc).total_seconds() / promised_s
     events = (*due.proof, *((came.event,) if came else ()), *((due.withdrawn,) if due.withdrawn else ()))
-    record = PromiseRecord(
+    return PromiseRecord(
         id=due.id,
         vendor=case.vendor,
         case=case.id,
@@ -299,11 +299,10 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
         outcome=outcome,
         late_by_s=late_by,
         actual_to_promised_ratio=ratio,
-        sentence="",
+        sentence=phrases.stopped(_sentence(due, outcome, late_by, by_claim, zone)),
         evidence=evidence_numbers(*events),
         origin=due.origin,
     )
-    return replace(record, sentence=phrases.stopped(_sentence(record, due, by_claim, zone)))
 
 
 def _outcome(due: Due) -> tuple[PromiseOutcome, bool]:
@@ -338,21 +337,20 @@ def _in_doubt_for_the_vendor(due: Due, came: Came) -> datetime:
     return came.absent_at_utc if late and _is_coarse(due, came) else came.at_utc
 
 
-def _sentence(record: PromiseRecord, due: Due, by_claim: bool, zone: str) -> str:
-    thing = _DONE.get(PromisedWhat(due.what), "it") if due.what in set(PromisedWhat) else "it"
+def _sentence(due: Due, outcome: PromiseOutcome, late_by_s: float | None, by_claim: bool, zone: str) -> str:
+    thing = _DONE.get(PromisedWhat(due.what), "it") if due.what in _DONE else "it"
     where = {"published": "published", "contract": "in the contract"}.get(due.kind, due.source)
     head = f"Promised ({where}): {phrases.quote(due.text)}."
     moment = phrases.moment(due.due_at_utc, zone) if due.due_at_utc else ""
     allowed = f" ({due.counted})" if due.counted else ""
     clock = ", by the vendor's own statement of the time" if by_claim else ""
-    match record.outcome:
+    match outcome:
         case PromiseOutcome.KEPT:
-            assert record.came_at_utc is not None
             return f"{head} Kept: {thing} came{_taken(due, by_claim)}{clock}; due {moment}{allowed}."
         case PromiseOutcome.LATE:
-            assert record.late_by_s is not None
+            assert late_by_s is not None
             least = "at least " if due.came and not by_claim and _is_coarse(due, due.came) else ""
-            late = f"{least}{phrases.length(record.late_by_s)}"
+            late = f"{least}{phrases.length(late_by_s)}"
             return f"{head} Late by {late}: {thing} came{_taken(due, by_claim)}{clock}; due {moment}{allowed}."
         case PromiseOutcome.BROKEN:
             assert due.sure_until is not None

@@ -14,7 +14,15 @@ from enum import StrEnum
 from functools import lru_cache
 
 from audit.analysis.reading_due import has_due_words, read_due
-from audit.analysis.reading_languages import Language, folded, is_known, languages_of, load_language
+from audit.analysis.reading_languages import (
+    CommonWords,
+    Language,
+    common_words,
+    folded,
+    languages_by,
+    languages_of,
+    load_language,
+)
 from audit.analysis.reading_text import own_words, sentences, shown, without_ours
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
@@ -181,18 +189,36 @@ def _with_ours(found: _Found, ours: Sequence[str]) -> Reading:
     return reading
 
 
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence as it is matched. Desks write the same ones again and again around what is new, hence the stores."""
+
+    text: str
+    folded: str
+    common: CommonWords
+
+
+@lru_cache(maxsize=16384)
+def _sentence(text: str) -> _Sentence:
+    matched = folded(text)
+    return _Sentence(text, matched, common_words(matched))
+
+
 @lru_cache(maxsize=16384)
 def _signs_of(sentence: str, code: str) -> tuple[str, ...]:
-    # Desks write the same sentences again and again around what is new.
     return tuple(load_language(code).signs_of(sentence))
 
 
 @lru_cache(maxsize=8192)
 def _read(words: str, subject: str) -> _Found:
     """Read the author's own words."""
-    whole = folded(words)
-    languages = languages_of(whole)
-    parts = [(sentence, folded(sentence)) for sentence in sentences(words)]
+    known = [_sentence(sentence) for sentence in sentences(words)]
+    common = CommonWords(
+        tuple(map(sum, zip(*(sentence.common.counts for sentence in known), strict=True))) or (0,),
+        sum(sentence.common.words for sentence in known),
+    )
+    languages = languages_by(common.counts)
+    parts = [(sentence.text, sentence.folded) for sentence in known]
     signs: dict[str, list[int]] = {}
     confidences: dict[str, float] = {}
     for number, (_, text) in enumerate(parts):
@@ -202,7 +228,7 @@ def _read(words: str, subject: str) -> _Found:
                     signs.setdefault(name, []).append(number)
                     confidences[name] = language.signs[name].confidence
     cues = _cues(parts, signs, confidences, languages)
-    kind, place, confidence = _kind(parts, signs, cues, folded(subject), is_known(whole), languages)
+    kind, place, confidence = _kind(parts, signs, cues, folded(subject), common.is_known, languages)
     if kind is MessageKind.MACHINE:
         cues = tuple(cue for cue in cues if cue.kind in _ON_MACHINES)
     if kind in (MessageKind.RECEIPT, MessageKind.NOTICE):

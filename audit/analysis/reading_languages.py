@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"\{(\w+)\}")
@@ -289,7 +289,12 @@ def languages_of(folded_text: str) -> tuple[Language, ...]:
 
     A text in two languages (many desks write the same twice) gives both.
     """
-    counts, _ = _common_words(folded_text)
+    return languages_by(common_words(folded_text).counts)
+
+
+@lru_cache(maxsize=1024)
+def languages_by(counts: tuple[int, ...]) -> tuple[Language, ...]:
+    """Return the languages that a text with so many common words of each may be in; see `languages_of`."""
     most = max(counts)
     if most == 0:
         return all_languages()
@@ -297,14 +302,21 @@ def languages_of(folded_text: str) -> tuple[Language, ...]:
     return tuple(language for _, language in sorted(likely, key=lambda pair: -pair[0]))
 
 
-def is_known(folded_text: str) -> bool:
-    """Whether the text has enough common words of a language that we know."""
-    counts, tokens = _common_words(folded_text)
-    return max(counts) * 8 >= tokens
+class CommonWords(NamedTuple):
+    """How many of a text's words are common ones of each language, and how many words it has."""
+
+    counts: tuple[int, ...]
+    words: int
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the text has enough common words of a language that we know."""
+        return max(self.counts) * 8 >= self.words
 
 
-@lru_cache(maxsize=64)
-def _common_words(folded_text: str) -> tuple[tuple[int, ...], int]:
-    """Return how many of a text's words are common ones of each language, and how many words there are."""
-    tokens = _WORD.findall(folded_text[:4000])
-    return tuple(sum(map(language.common.__contains__, tokens)) for language in all_languages()), len(tokens)
+def common_words(folded_text: str) -> CommonWords:
+    """Count the common words of each language."""
+    tokens = _WORD.findall(folded_text)
+    return CommonWords(
+        tuple(sum(map(language.common.__contains__, tokens)) for language in all_languages()), len(tokens)
+    )

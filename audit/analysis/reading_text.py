@@ -143,11 +143,13 @@ def without_ours(text: str, ours: Sequence[str]) -> tuple[str, bool]:
     """
     if not ours:
         return text, False
-    tokens = [token.casefold() for token in _WORD.findall(text)]
-    known, short = _known(tuple(ours))
-    runs = list(zip(*(tokens[place:] for place in range(_SHINGLE)), strict=False))
-    if not short and known.isdisjoint(runs):
+    long, short, words = _known(tuple(ours))
+    may_be_ours = bytes(map(words.__contains__, _WORD.findall(text.casefold())))
+    if not short and b"\1" * _SHINGLE not in may_be_ours:  # so it is with most answers
         return text, False
+    known = _runs(long)
+    tokens = [token.casefold() for token in _WORD.findall(text)]
+    runs = list(zip(*(tokens[place:] for place in range(_SHINGLE)), strict=False))
     mine = [False] * len(tokens)
     for place, run in enumerate(runs):
         if run in known:
@@ -166,18 +168,23 @@ def without_ours(text: str, ours: Sequence[str]) -> tuple[str, bool]:
     return "".join(left).strip(), True
 
 
+_Words = tuple[str, ...]
+
+
 @lru_cache(maxsize=512)
-def _known(ours: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], tuple[tuple[str, ...], ...]]:
-    """Return all runs of six words of our texts, and the words of each text that is shorter."""
-    runs: set[tuple[str, ...]] = set()
-    short: list[tuple[str, ...]] = []
-    for own in ours:
-        tokens = tuple(_WORD.findall(own.casefold()[:50_000]))
-        if len(tokens) >= _SHINGLE:
-            runs.update(zip(*(tokens[place:] for place in range(_SHINGLE)), strict=False))
-        elif tokens:
-            short.append(tokens)
-    return frozenset(runs), tuple(short)
+def _known(ours: tuple[str, ...]) -> tuple[tuple[_Words, ...], tuple[_Words, ...], frozenset[str]]:
+    """Return our texts of six words and more, those that are shorter, and the words of the longer ones."""
+    texts = [tuple(_WORD.findall(own.casefold()[:50_000])) for own in ours]
+    long = tuple(tokens for tokens in texts if len(tokens) >= _SHINGLE)
+    return long, tuple(tokens for tokens in texts if 0 < len(tokens) < _SHINGLE), frozenset().union(*long)
+
+
+@lru_cache(maxsize=512)
+def _runs(texts: tuple[_Words, ...]) -> frozenset[_Words]:
+    """Return all runs of six words."""
+    return frozenset(
+        run for tokens in texts for run in zip(*(tokens[place:] for place in range(_SHINGLE)), strict=False)
+    )
 
 
 def sentences(text: str) -> list[str]:

@@ -159,7 +159,7 @@ def log_rank(groups: Sequence[tuple[Sequence[float] | Floats, Sequence[bool] | F
     share = risk / at_risk
     covariance = np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
     reduced = excess[:-1]
-    chi2 = float(reduced @ np.linalg.pinv(covariance[:-1, :-1]) @ reduced)
+    chi2 = float(reduced @ np.linalg.pinv(covariance[:-1, :-1], hermitian=True) @ reduced)
     return chi2, float(special.chdtrc(len(groups) - 1, chi2))
 
 
