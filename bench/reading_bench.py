@@ -90,7 +90,9 @@ def _from_blocks(text: str) -> Iterator[Labelled]:
         if "|" in head:
             language, kind, cues, *facts = (cell.strip() for cell in head.split(" |"))
             pairs = (fact.partition("=") for fact in facts if fact)
-            yield Labelled(language, kind, _names(cues), message.strip(), ours, {name: value for name, _, value in pairs})
+            yield Labelled(
+                language, kind, _names(cues), message.strip(), ours, {name: value for name, _, value in pairs}
+            )
         ours = following.strip() or ours
 
 
@@ -152,7 +154,9 @@ def _print_table(part: str) -> None:
             hit, wanted, found = total["hit"], total["hit"] + total["missed"], total["hit"] + total["false"]
             cells.append(f"{_ratio(hit, found)} / {_ratio(hit, wanted)} ({wanted})" if wanted or found else "")
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print(f"\nkind right: {right} of {len(messages)}; wrong: {wrong}; left to a person: {len(messages) - right - wrong}")
+    print(
+        f"\nkind right: {right} of {len(messages)}; wrong: {wrong}; left to a person: {len(messages) - right - wrong}"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ words it rests on; what the words do not decide is `UNSURE` and waits for a pers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,7 @@ from audit.analysis.reading_due import has_due_words, read_due
 from audit.analysis.reading_languages import (
     CommonWords,
     Language,
+    all_languages,
     common_words,
     folded,
     languages_by,
@@ -58,7 +59,10 @@ class MessageKind(StrEnum):
 
 
 class CueKind(StrEnum):
-    """What the vendor's words seem to say, ask for or admit; a suggestion until a person confirms it."""
+    """What the vendor's words seem to say, ask for or admit; a suggestion until a person confirms it.
+
+    `ELSEWHERE`: we are sent to another way of contact ("call us", "log in to read it").
+    """
 
     NEW_TICKET = "new_ticket"
     RESTART = "restart"
@@ -80,6 +84,7 @@ class CueKind(StrEnum):
     BOUNCE = "bounce"
     HOLD_PERMISSION = "hold_permission"
     RECORDING_NOTICE = "recording_notice"
+    ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +125,25 @@ _SUBSTANCE = frozenset(
     {
         CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.ASKED_AGAIN, CueKind.UPDATE, CueKind.NEW_TICKET,
         CueKind.RESTART, CueKind.UPSELL, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.HAND_OFF,
+        CueKind.ELSEWHERE, CueKind.HOLD_PERMISSION,
     }
 )  # fmt: skip
-_ON_EVERY_KIND = frozenset({CueKind.PROMISE, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE, CueKind.NEW_TICKET})
-_ON_MACHINES = _ON_EVERY_KIND | {
-    CueKind.RESTART, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.UPSELL, CueKind.RECORDING_NOTICE,
+_ON_RECEIPTS = frozenset({CueKind.PROMISE, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE})
+_ON_MACHINES = _ON_RECEIPTS | {
+    CueKind.NEW_TICKET, CueKind.RESTART, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.UPSELL,
+    CueKind.RECORDING_NOTICE, CueKind.ELSEWHERE,
 }  # fmt: skip
 _SIMPLE = (
     CueKind.NEW_TICKET, CueKind.RESTART, CueKind.APOLOGY, CueKind.UPDATE, CueKind.HAND_OFF, CueKind.SOLUTION,
     CueKind.REFUSAL, CueKind.CLOSED, CueKind.UPSELL, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE,
     CueKind.HOLD_PERMISSION, CueKind.RECORDING_NOTICE,
 )  # fmt: skip
+# What a sentence cannot be at the same time: whoever asks for a new ticket has not solved anything by it.
+_NOT_WITH = {
+    "solution": ("restart", "new_ticket", "hand_off", "question"),
+    "question": ("survey", "hold_permission", "new_ticket", "upsell", "robot"),
+    "closed": ("survey",),
+}
 _ANSWERING = frozenset({CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.REASON})
 
 
@@ -183,10 +196,15 @@ def _with_ours(found: _Found, ours: Sequence[str]) -> Reading:
     said = folded(" ".join(ours)[:20_000])
     for sentence, text in found.questions:
         for language in found.languages:
-            if any(item.asked.search(text) and item.given.search(said) for item in language.items):
+            if any(item.asked.search(text) and _was_given(item.name, said) for item in language.items):
                 cue = Cue(CueKind.ASKED_AGAIN, shown(sentence), 0.65)
                 return Reading(reading.kind, reading.quote, reading.confidence, (*reading.cues, cue))
     return reading
+
+
+def _was_given(name: str, said: str) -> bool:
+    """Whether we had said something of this name, in whatever language."""
+    return any(item.given.search(said) for one in all_languages() for item in one.items if item.name == name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +250,24 @@ def _read(words: str, subject: str) -> _Found:
     if kind is MessageKind.MACHINE:
         cues = tuple(cue for cue in cues if cue.kind in _ON_MACHINES)
     if kind in (MessageKind.RECEIPT, MessageKind.NOTICE):
-        cues = tuple(cue for cue in cues if cue.kind in _ON_EVERY_KIND - {CueKind.NEW_TICKET})
-    questions = tuple(parts[number] for number in signs.get("question", ()))
+        cues = tuple(cue for cue in cues if cue.kind in _ON_RECEIPTS)
+    questions = tuple(_questions(parts, signs.get("question", ())))
     quote = shown(parts[place][0]) if parts else shown(words[:200])
     return _Found(Reading(kind, quote, confidence, cues), questions, languages)
+
+
+def _alone(name: str, places: Sequence[int], signs: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    """Return the places of a sign where nothing stands that it cannot be said with."""
+    others = {place for other in _NOT_WITH.get(name, ()) for place in signs.get(other, ())}
+    return [place for place in places if place not in others] if others else places
+
+
+def _questions(parts: Sequence[tuple[str, str]], places: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """Yield the sentences that ask; a list after one ("I'd need:") is asked for too."""
+    for number in places:
+        yield parts[number]
+        if parts[number][1].endswith(":"):
+            yield from (part for part in parts[number + 1 : number + 9] if len(part[1]) <= 60)
 
 
 def _cues(
@@ -245,9 +277,11 @@ def _cues(
     languages: Sequence[Language],
 ) -> tuple[Cue, ...]:
     """Return the cues, each once with its first words; a promise for each sentence that makes one."""
+    signs = {name: _alone(name, places, signs) for name, places in signs.items()}
     cues = [Cue(kind, shown(parts[signs[kind][0]][0]), confidences[kind]) for kind in _SIMPLE if signs.get(kind)]
-    asks = [number for number in signs.get("question", ()) if number not in signs.get("survey", ())]
-    if asks:
+    if elsewhere := sorted({*signs.get("elsewhere", ()), *signs.get("login", ())}):
+        cues.append(Cue(CueKind.ELSEWHERE, shown(parts[elsewhere[0]][0]), confidences.get("elsewhere", 0.8)))
+    if asks := signs.get("question"):
         cues.append(Cue(CueKind.QUESTION, shown(parts[asks[0]][0]), confidences["question"]))
     if again := signs.get("again_words"):
         cues.append(Cue(CueKind.ASKED_AGAIN, shown(parts[again[0]][0]), confidences["again_words"]))
@@ -302,6 +336,10 @@ def _kind(
         if warm >= 2 and machine[0] > 0:
             return MessageKind.ANSWER, person[0], 0.7  # a person's words with a survey or the like at the end
         return (MessageKind.UNSURE, machine[0], 0.5) if person else (MessageKind.MACHINE, machine[0], 0.9)
+    if signs.get("auto_closed") and not person and not engaged:
+        return MessageKind.MACHINE, signs["auto_closed"][0], 0.85
+    if len(signs.get("form", ())) >= 2 and not person and not engaged:
+        return MessageKind.RECEIPT, signs["form"][0], 0.8
     if receipts:
         if warm >= 2.1:
             return MessageKind.ANSWER, (person or engaged)[0], 0.7
@@ -316,6 +354,8 @@ def _kind(
         return MessageKind.MACHINE, automatic[0] if automatic else 0, 0.8
     if person:
         return MessageKind.ANSWER, person[0], 0.9
+    if signs.get("login") and not engaged:
+        return MessageKind.MACHINE, signs["login"][0], 0.8
     polite = signs.get("courtesy", ()) or signs.get("promised_contact", ())
     if engaged:
         return MessageKind.ANSWER, engaged[0], 0.8

@@ -1,7 +1,6 @@
 """The languages that messages are read in: one data file each, in `audit/analysis/languages/`.
 
-A rule is a line `stem|stem :: pattern`: one of the stems must occur in the text (cheap, and most texts have none)
-before the pattern is tried. In a pattern `~` is a gap of up to 50 signs within the sentence, a `*` the rest of a word,
+A rule is a line with a pattern. In it `~` is a gap of up to 50 signs within the sentence, a `*` the rest of a word,
 `{name}` the alternatives of that name under `[words]`, `(a|b)` alternatives and `?` an option. Patterns are matched
 against folded sentences (`folded`): lower case, no accents, one kind of space.
 Repetitions are bounded, so that none can run away (a repeated group must not begin with what it may end with).
@@ -12,12 +11,13 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
+
+from audit.analysis.reading_rules import LanguageFault, Rule, RuleSet, StemIndex, compiled, stems_of
 
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"\{(\w+)\}")
@@ -28,10 +28,6 @@ _FOLDS = str.maketrans(
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x08\x0e-\x1f]")
 
 
-class LanguageFault(ValueError):
-    """A language file says something that cannot be; the message says what and where."""
-
-
 def folded(text: str) -> str:
     """Return a text for matching: no case, accents or unseen signs, plain quotes and dashes, one kind of space."""
     text = _UNSEEN.sub("", text).translate(_FOLDS)
@@ -39,85 +35,6 @@ def folded(text: str) -> str:
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
     return " ".join(text.split()).casefold()
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One pattern, and the stems of which one must occur for it to be tried.
-
-    It is compiled when it is first tried: most audits need a few rules of one language. `where` it stands is for the
-    message about a pattern that does not compile.
-    """
-
-    stems: tuple[str, ...]
-    source: str
-    where: str
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """The compiled pattern.
-
-        Raises:
-            LanguageFault: it does not compile.
-        """
-        return _compiled(self.source, self.where)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """The rules of one sign. A sentence which one of `excluded` fits never shows it. `confidence` is our estimate."""
-
-    rules: tuple[Rule, ...]
-    excluded: tuple[Rule, ...]
-    confidence: float
-
-    def search(self, sentence: str) -> re.Match[str] | None:
-        """Return where a folded sentence shows the sign."""
-        for rule in self.rules:
-            if any(stem in sentence for stem in rule.stems) and (found := rule.pattern.search(sentence)):
-                if any(other.pattern.search(sentence) for other in self.excluded):
-                    return None
-                return found
-        return None
-
-
-class StemIndex:
-    """Finds the rules of which a stem occurs in a sentence, without trying every stem.
-
-    Each stem stands under three of its signs, the rarest ones, so that of a thousand stems a sentence tries some tens.
-    """
-
-    def __init__(self, signs: Mapping[str, RuleSet]) -> None:
-        by_stem: dict[str, list[tuple[str, Rule]]] = {}
-        for name, rules in signs.items():
-            for rule in rules.rules:
-                for stem in rule.stems:
-                    by_stem.setdefault(stem, []).append((name, rule))
-        often = Counter(gram for stem in by_stem for gram in _grams(stem))
-        self._short: list[tuple[str, list[tuple[str, Rule]]]] = []
-        self._by_gram: dict[str, list[tuple[str, list[tuple[str, Rule]]]]] = {}
-        for stem, rules_of in by_stem.items():
-            if grams := _grams(stem):
-                self._by_gram.setdefault(min(grams, key=lambda gram: (often[gram], gram)), []).append((stem, rules_of))
-            else:
-                self._short.append((stem, rules_of))
-        self._grams = frozenset(self._by_gram)
-
-    def candidates(self, sentence: str) -> Iterator[tuple[str, Rule]]:
-        """Yield each rule with the name of its sign, once."""
-        tried: set[int] = set()
-        groups = [self._short, *(self._by_gram[gram] for gram in self._grams.intersection(_grams(sentence)))]
-        for group in groups:
-            for stem, rules_of in group:
-                if stem in sentence:
-                    for name, rule in rules_of:
-                        if id(rule) not in tried:
-                            tried.add(id(rule))
-                            yield name, rule
-
-
-def _grams(text: str) -> set[str]:
-    return {text[place : place + 3] for place in range(len(text) - 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +80,7 @@ class Language:
         return [
             name
             for name, rules in candidates.items()
-            if any(rule.pattern.search(sentence) for rule in rules)
-            and not any(other.pattern.search(sentence) for other in self.signs[name].excluded)
+            if any(rule.pattern.search(sentence) for rule in rules) and not self.signs[name].excludes(sentence)
         ]
 
 
@@ -203,26 +119,26 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
     def rules(lines: str, where: str) -> tuple[Rule, ...]:
         found = []
         for line in lines.splitlines():
-            if not line.strip():
-                continue
-            stems, separator, pattern = line.rpartition(" :: ")
-            stems_of = tuple(folded(stem) for stem in stems.split("|")) if separator else ("",)
-            found.append(Rule(stems_of, source(pattern.strip(), where), place(where, pattern)))
+            if line.strip():
+                whole = full(line, where)
+                found.append(Rule(stems_of(whole), source(whole), place(where, line)))
         return tuple(found)
 
     def place(where: str, pattern: str) -> str:
         return f"languages/{code}.toml, {where}: {pattern.strip()!r}"
 
-    def source(pattern: str, where: str) -> str:
+    def full(pattern: str, where: str) -> str:
         try:
-            text = _NAME.sub(lambda m: f"({words[m.group(1)]})", folded(pattern))
+            return _NAME.sub(lambda m: f"({words[m.group(1)]})", folded(pattern))
         except KeyError as exc:
             raise LanguageFault(f"{place(where, pattern)}: there are no words {exc}") from exc
-        text = _GROUP.sub("(?:", text).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
+
+    def source(whole: str) -> str:
+        text = _GROUP.sub("(?:", whole).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
         return rf"(?<!\w)(?:{text})(?!\w)"
 
-    def compiled(pattern: str, where: str) -> re.Pattern[str]:
-        return _compiled(source(pattern, where), place(where, pattern))
+    def one(pattern: str, where: str) -> re.Pattern[str]:
+        return compiled(source(full(pattern, where)), place(where, pattern))
 
     def rule_set(given: Mapping[str, Any], where: str) -> RuleSet:
         return RuleSet(
@@ -249,26 +165,19 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
         quote_heads=rule_set({"rules": text["quote_heads"]}, "text.quote_heads"),
         header_names=frozenset(map(folded, text["headers"])),
         items=tuple(
-            Asked(name, compiled(given["asked"], name), compiled(given["given"], name))
+            Asked(name, one(given["asked"], name), one(given["given"], name))
             for name, given in document.get("items", {}).items()
         ),
         time=TimeWords(
             numbers=numbers,
-            patterns={name: compiled(given, name) for name, given in time["patterns"].items()}
+            patterns={name: one(given, name) for name, given in time["patterns"].items()}
             | {"clock": re.compile(rf"(?<![\w.,:/])(?:{_named(time['clock'])})(?!\w)")},
-            days=tuple(compiled(given, "time.days") for given in time["days"]),
-            months=tuple(compiled(given, "time.months") for given in time["months"]),
+            days=tuple(one(given, "time.days") for given in time["days"]),
+            months=tuple(one(given, "time.months") for given in time["months"]),
             amount=re.compile(amount),
             day_first=bool(time["day_first"]),
         ),
     )
-
-
-def _compiled(source: str, where: str) -> re.Pattern[str]:
-    try:
-        return re.compile(source)
-    except re.error as exc:
-        raise LanguageFault(f"{where}: {exc}") from exc
 
 
 UNITS = ("workhour", "workday", "minute", "hour", "day", "week", "month")

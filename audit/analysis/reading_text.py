@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from audit.analysis.reading_languages import RuleSet, all_languages, folded
+from audit.analysis.reading_languages import all_languages, folded
+from audit.analysis.reading_rules import RuleSet
 
 LONGEST = 8000  # longer texts are quoted history; the vendor's own words come first
 _LONGEST_SENTENCE = 500

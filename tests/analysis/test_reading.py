@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from audit.analysis.reading import CueKind, MessageKind, own_words, plain, promises_in, read_message
 from audit.analysis.reading_due import due_moment, read_due
-from audit.analysis.reading_languages import all_languages, folded
+from audit.analysis.reading_languages import all_languages, folded, languages_of
+from audit.analysis.reading_rules import RuleSet, stems_of
 from audit.analysis.reading_text import sentences
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
@@ -26,7 +27,7 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("part", "at_least"), [("written_with_the_rules", 0.97), ("held_out", 0.9)])
+@pytest.mark.parametrize(("part", "at_least"), [("written_with_the_rules", 0.97), ("held_out", 0.97), ("desks", 0.94)])
 def test_kinds_of_made_messages(part: str, at_least: float) -> None:
     messages = list(labelled(part))
     right = sum(message.read().kind == message.kind for message in messages)
@@ -131,6 +132,23 @@ def test_a_hundred_thousand_signs_are_read_in_bounded_time(unit: str) -> None:
     due_moment(text, WEDNESDAY, LONDON)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "stems"),
+    [
+        ("a ticket|one case", {"a ticket", "one case"}),
+        ("(i|we) (can|could)n't", {"n't"}),
+        ("(un)?able to", {"able to"}),
+        ("colou?r{1,2}", {"colo"}),
+        ("x~foo*bar", {"foo", "bar"}),
+        ("(yes|(no)?)", {""}),
+        (r"\d+ ?% (off|less)", {"off", "less"}),
+        ("(?:maybe)", {""}),
+    ],
+)
+def test_stems_of_a_pattern_stand_in_all_that_it_fits(pattern: str, stems: set[str]) -> None:
+    assert {stem.strip() for stem in stems_of(pattern)} <= stems
+
+
 @pytest.mark.parametrize("language", all_languages(), ids=lambda language: language.code)
 def test_every_rule_of_a_language_can_be_tried(language) -> None:
     for rules in (*language.signs.values(), language.closings, language.quote_heads):
@@ -140,10 +158,18 @@ def test_every_rule_of_a_language_can_be_tried(language) -> None:
 
 def test_the_index_of_stems_finds_what_trying_every_rule_finds() -> None:
     found = 0
-    for message in [*labelled("written_with_the_rules"), *labelled("held_out")]:
+    messages = [*labelled("written_with_the_rules"), *labelled("held_out"), *labelled("desks")]
+    for message in messages[::4]:
         for sentence in map(folded, sentences(message.text)):
-            for language in all_languages():
-                tried = {name for name, rules in language.signs.items() if rules.search(sentence)}
+            for language in languages_of(sentence):
+                tried = {name for name, rules in language.signs.items() if _shows(rules, sentence)}
                 assert set(language.signs_of(sentence)) == tried
                 found += len(tried)
-    assert found > 400
+    assert found > 200
+
+
+def _shows(rules: RuleSet, sentence: str) -> bool:
+    """Try every pattern, whatever its stems."""
+    return any(rule.pattern.search(sentence) for rule in rules.rules) and not any(
+        rule.pattern.search(sentence) for rule in rules.excluded
+    )
