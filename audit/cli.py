@@ -294,12 +294,15 @@ def listen(
     channel: Annotated[
         int | None, typer.Option("--channel", help="The vendor's channel, from 0 (dual recordings).")
     ] = None,
+    sent: Annotated[
+        str | None, typer.Option("--sent", help="The keys that we pressed: they tell which channel is ours.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write the timeline as SVG.")] = None,
 ) -> None:
     """Print the timeline of one recording."""
-    from audit.commands.terminal import listen_to
+    from audit.commands.listening import listen_to
 
-    heard = listen_to(file, channel, plot)
+    heard = listen_to(file, channel, sent, plot)
     _answer(heard.document if as_json else heard.text, as_json)
 
 

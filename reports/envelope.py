@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from probes.recording_file import UnreadableRecording, decode
 
 
-def envelope(data: bytes, bins: int = 320) -> tuple[float, ...] | None:
+def envelope(data: bytes | Path, bins: int = 320) -> tuple[float, ...] | None:
     """Return `bins` levels 0..1 at even distances over the recording; None where it cannot be read or holds nothing."""
     try:
         recording = decode(data)

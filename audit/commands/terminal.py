@@ -6,8 +6,6 @@ Each answer is one document (a dict, for --json) and the text made from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -240,69 +238,3 @@ def _findings(analysis: Analysis, story: Story) -> list[Any]:
 
 def _finding(verdict: str, sentence: str) -> str:
     return f"{verdict}: {sentence}"
-
-
-# --- one recording ---
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The timeline of a recording, as document and text."""
-
-    document: dict[str, Any]
-    text: str
-
-
-def listen_to(file: Path, channel: int | None, plot: Path | None) -> Heard:
-    """Listen to a recording.
-
-    Raises:
-        UserError: the file is no audio, or holds two channels and nobody said which is the vendor's.
-    """
-    from probes.audio.samples import UnusableAudio
-    from probes.recording_file import UnreadableRecording
-
-    try:
-        return _listen_to(file, channel, plot)
-    except (UnreadableRecording, UnusableAudio) as exc:
-        raise UserError(str(exc), at=str(file)) from exc
-
-
-def _listen_to(file: Path, channel: int | None, plot: Path | None) -> Heard:
-    from probes.audio.listen import listen
-    from probes.audio.strip import strip
-    from probes.recording_file import decode
-
-    recording = decode(file)
-    if recording.channels > 1 and channel is None:
-        raise UserError(
-            f"{file.name} holds {recording.channels} channels, and it is not said which one is the vendor's",
-            at=str(file),
-            fix="add --channel 0 or --channel 1",
-        )
-    number = channel or 0
-    if not 0 <= number < recording.channels:
-        raise UserError(
-            f"there is no channel {number}", at=str(file), fix=f"channels are 0 to {recording.channels - 1}"
-        )
-    vendor = recording.channel(number)
-    caller = recording.channel(1 - number) if recording.channels == 2 else None
-    timeline = listen(vendor, recording.rate_hz, caller=caller)
-    if plot is not None:
-        from reports.figures.call_strip import call_strip_svg
-
-        plot.write_text(call_strip_svg(timeline), encoding="utf-8")
-    lines = [strip(timeline, 100), ""]
-    lines += [
-        f"{words.clock(segment.start_s):>8} – {words.clock(segment.end_s):<8} {segment.label.value:<13}"
-        f" {segment.confidence:.2f}  {'; '.join(segment.why)}"
-        for segment in timeline.segments
-    ]
-    for hold in timeline.holds:
-        lines.append(
-            f"hold from {words.clock(hold.start_s)} to {words.clock(hold.end_s)}:"
-            f" {words.duration(hold.end_s - hold.start_s)}, {hold.mode.value.replace('_', ' ')}"
-        )
-    if plot is not None:
-        lines.append(f"wrote {plot}")
-    return Heard(timeline.to_json(), "\n".join(lines))

@@ -13,6 +13,8 @@ SHORTEST_MUSIC_S = 1.5  # music in all that a hold must hold
 _SHORTEST_WORDS_S = 1.6  # said over music
 TOUCHES_S, NOTE_PAUSE_S = 0.15, 1.5
 LONGEST_STRAY_S = 15.0
+_SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
+_BESIDE = 500  # frames
 
 
 @dataclass(slots=True, eq=False)
@@ -118,16 +120,46 @@ def settle(parts: list[Piece]) -> list[Piece]:
 
 def noise_is_no_music(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
     """Call silence what was heard as music for a moment and is no louder than the line's noise in the call's pauses."""
-    pauses = [level_dbfs[_frames(p)] for p in parts if p.kind == "silence" and p.length_s >= 0.4]
-    if not pauses or sum(map(len, pauses)) * FRAME_S < 1.5:
-        return parts
-    noise_db = float(np.percentile(np.concatenate(pauses), 25))
-    if noise_db < -75:
+    noise_dbfs = _noise_dbfs(parts, level_dbfs)
+    if noise_dbfs is None:
         return parts
     for p in parts:
-        if p.kind == "music" and p.length_s < LONGEST_STRAY_S and loud_part_dbfs(p, level_dbfs) < noise_db + 3:
+        if p.kind == "music" and p.length_s < LONGEST_STRAY_S and loud_part_dbfs(p, level_dbfs) < noise_dbfs + 3:
             p.kind = "silence"
     return _joined(parts)
+
+
+def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
+    """Call speech over music plain speech where its gaps are as quiet as the line, or far below the music beside it.
+
+    What plays under words is heard between them. Right after music the model goes on to expect it.
+    """
+    floor_dbfs = _noise_dbfs(parts, level_dbfs)
+    for i, p in enumerate(parts):
+        if p.kind != "speech" or not p.over_music or p.length_s < _SHORTEST_JUDGED_S:
+            continue
+        gaps_dbfs = float(np.percentile(_smooth(level_dbfs[_frames(p)]), 4))
+        beside = [q for q in parts[max(0, i - 1) : i + 2] if q.kind == "music" and q.length_s >= 1.0]
+        music_dbfs = [float(np.percentile(level_dbfs[_frames(q)][:_BESIDE], 40)) for q in beside]
+        quiet = floor_dbfs is not None and gaps_dbfs < floor_dbfs + _NOISE_VARIES_DB
+        if quiet or (music_dbfs and gaps_dbfs < min(music_dbfs) - _DEEPEST_DUCK_DB):
+            p.over_music = False
+    return parts
+
+
+def _smooth(level_dbfs: Floats) -> Floats:
+    """Return the mean power of three frames around each."""
+    power = np.convolve(10 ** (np.asarray(level_dbfs, np.float64) / 10), np.ones(3) / 3, "same")
+    return np.asarray(10 * np.log10(power + 1e-10), np.float32)
+
+
+def _noise_dbfs(parts: list[Piece], level_dbfs: Floats) -> float | None:
+    """Return the level of the line's noise, from the call's pauses; None when they are too few or digital silence."""
+    pauses = [level_dbfs[_frames(p)] for p in parts if p.kind == "silence" and p.length_s >= 0.4]
+    if not pauses or sum(map(len, pauses)) * FRAME_S < 1.5:
+        return None
+    noise_dbfs = float(np.percentile(np.concatenate(pauses), 25))
+    return noise_dbfs if noise_dbfs >= -75 else None
 
 
 def _frames(p: Piece) -> slice:

@@ -15,6 +15,7 @@ _LONGEST_LULL_S = 45.0  # where nobody says anything before the music is heard a
 _STRAY_WORDS_S = 4.0  # of a message, not known again
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
+_TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to its beginning
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
 _FAINT_DB, _FAINT_MUSIC_S = 19.0, 40.0
@@ -69,7 +70,9 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
         else:
             groups.append([i])
     out = []
-    for g in (_from_music_to_music(parts, _without_strays(parts, group, level_dbfs)) for group in groups):
+    for group in groups:
+        g = _without_strays(parts, _without_talk_in_a_room(parts, group, level_dbfs), level_dbfs)
+        g = _from_music_to_music(parts, g)
         first, last = g[0], g[-1]
         music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
         if music_s < SHORTEST_MUSIC_S or (music_s < 4 and len(g) == 1 and parts[first].odds < 0.8):
@@ -111,6 +114,14 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
                 break
             group = group[len(run) :] if end == 0 else group[: -len(run)]
         group = _without_noise_under_words(parts, group, end, usual_db - _FAR_SOFTER_DB, level_dbfs)
+    return group
+
+
+def _without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:
+    """Leave out at the end a talk with faint music in its room, which the hold's own music runs into."""
+    for i in range(group[0] + 1, group[-1]):
+        if parts[i].kind == "speech" and not parts[i].repeated and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
+            return [j for j in group if j < i]
     return group
 
 
@@ -171,19 +182,27 @@ def _in_the_background(parts: list[Piece], group: list[int], level_dbfs: Floats)
     music = [loud_part_dbfs(p, level_dbfs) for p in within if p.kind == "music"]
     clean = [loud_part_dbfs(p, level_dbfs) for p in parts if p.kind == "speech" and not p.over_music and p.length_s > 1]
     around_s = _AROUND_S if max((p.length_s for p in within if p.kind == "music"), default=0) < _AROUND_S / 2 else 0.0
-    from_s, to_s = within[0].start_s - around_s, within[-1].end_s + around_s
-    near = [p for p in parts if p.kind == "speech" and p.length_s > 0.6 and p.end_s > from_s and p.start_s < to_s]
     if not music:
         return False
     if clean:
         below_db = float(np.median(clean)) - max(music)
         if below_db > _FAINT_DB or (below_db > _FAINT_DB - 7 and max(parts[i].odds for i in group) < _WEAK_ODDS):
             return True
-    if len(near) < 3 or any(p.repeated for p in near):
+    return _talked_over(parts, group, level_dbfs, around_s)
+
+
+def _talked_over(parts: list[Piece], group: list[int], level_dbfs: Floats, around_s: float) -> bool:
+    """Say whether music is softer than words that were said once, close together, and fills only the pauses between."""
+    within = parts[group[0] : group[-1] + 1]
+    music = [p for p in within if p.kind == "music"]
+    from_s, to_s = within[0].start_s - around_s, within[-1].end_s + around_s
+    near = [p for p in parts if p.kind == "speech" and p.length_s > 0.6 and p.end_s > from_s and p.start_s < to_s]
+    if not music or len(near) < 3 or any(p.repeated for p in near):
         return False
-    below_db = float(np.median([loud_part_dbfs(p, level_dbfs) for p in near])) - float(np.median(music))
-    longest_s = max(p.length_s for p in within if p.kind == "music")
+    words_db = float(np.median([loud_part_dbfs(p, level_dbfs) for p in near]))
+    below_db = words_db - float(np.median([loud_part_dbfs(p, level_dbfs) for p in music]))
     talk = sum(p.length_s for p in near) / (max(to_s, near[-1].end_s) - min(from_s, near[0].start_s))
+    longest_s = max(p.length_s for p in music)
     return below_db > _SOFTER_DB and longest_s < _LONGEST_LISTENING_S and talk > _TALK_SHARE
 
 
@@ -239,9 +258,7 @@ def _touching(between: list[Piece]) -> bool:
     last = next(i for i, p in enumerate(reversed(between)) if p.kind == "speech")
     before_s = sum(p.length_s for p in between[:first])
     after_s = sum(p.length_s for p in between[len(between) - last :])
-    return (before_s < TOUCHES_S and after_s < TOUCHES_S) or (
-        min(before_s, after_s) < 0.05 and before_s + after_s < 0.3
-    )
+    return max(before_s, after_s) < TOUCHES_S or (before_s < 0.06 and after_s < _TURN_OF_PRESENTER_S)
 
 
 def _with_closing_message(parts: list[Piece], last: int) -> int:

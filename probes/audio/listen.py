@@ -165,7 +165,7 @@ def assemble(
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
     del odds  # so that it is not held while what was said is compared
     parts = calls.noise_is_no_music(calls.pieces(cut, tones, duration_s), frames.level_dbfs)
-    parts = calls.settle(parts)
+    parts = calls.settle(calls.no_music_under(parts, frames.level_dbfs))
     parts = _repeats_marked(parts, frames)
     spans, loops = _holds_and_loops(parts, frames, count)
     who.say_who(parts, spans, _voices(parts, frames))

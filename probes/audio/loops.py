@@ -15,9 +15,15 @@ _SHORTEST_S = 4.0
 _WINDOW, _HOP = round(5.0 / STEP_S), round(1.0 / STEP_S)
 _NEAR = 12  # steps on both sides in which another lag might fit better
 _FEW = 35  # windows
-_LEAST_LIKE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.82, 0.85
-_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN = 0.6, 0.88
+_GAP = round(1.2 / STEP_S)
+_LEAST_LIKE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.75, 0.85
+_LEAST_LIKE_IF_SHARP, _LEAST_EVEN_IF_SHARP, _ALL_SHARP = 0.52, 0.87, 0.98
+_LEAST_RESTARTED, _LEAST_SHARE_RESTARTED, _LEAST_SHARP_RESTARTED = 0.75, 0.88, 0.7
+_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN = 0.6, 0.85
 _LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
+_MULTIPLES = (2, 3, 4, 5, 7)  # rounds later, at which a loop is still alike and a riff is not
+_LEAST_LATER = 0.62
+_CANDIDATES, _PARTS = 40, (2, 3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,13 @@ class _Fit:
     """How well the music is like itself one lag later, in stretches of 5 s."""
 
     lag: float  # steps
-    low: float  # likeness at the worst tenth of the stretches
+    worst: float  # likeness of the worst tenth of the stretches, mean
+    low: float  # the best of these
     middle: float
     mean: float
+    sharp: float  # share of the stretches in which no lag nearby fits better
+    alike: float  # share of the stretches after the first gap that are nearly as alike as the usual one
+    windows: int
     compared: float  # share of the time after the first period in which there is music at both places
 
     @property
@@ -40,34 +50,88 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
     """Return the wall-clock period of a hold's music and how well it fits (0..1); None when it does not repeat.
 
     A bar or a riff repeats too, sometimes sample for sample. The loop is the shortest lag at which nearly ALL of the
-    music is like itself; a riff's lag fails wherever the tune moves on. Codecs and losses lower all likeness, so what
-    counts is that it is even and, in each stretch, highest at this very lag.
+    music is like itself, and still is two, three and four rounds later; a riff's lag fails wherever the tune moves on.
+    Codecs and losses lower all likeness, so what counts is that it is even and, in each stretch, highest at this lag.
 
     Args:
         prints: (n, bands) fingerprint of the hold, every 40 ms.
         music: (n,) where music is heard without speech over it.
     """
     heard = _levelled(prints, music)
-    fits = [
-        fit
-        for lag, compared in candidates(heard, music)
-        if lag * _LEAST_TIMES <= len(prints) and compared > 0.12
-        if (fit := _fit(heard, music, lag, compared)) is not None
-    ]
-    most, lowest = (max((getattr(f, name) for f in fits), default=0.0) for name in ("mean", "low"))
-    fits = [f for f in fits if f.mean >= 0.8 * most and f.low >= 0.6 * lowest]
-    if not fits:
+    filled = float(music.mean())
+    fits: list[tuple[_Fit, bool]] = []
+    for lag, compared in candidates(heard, music):
+        if lag * _LEAST_TIMES > len(prints) or compared <= 0.12:
+            continue
+        fit = _fit(heard, music, lag, compared)
+        if fit is not None and _restarted(fit, filled):
+            fits.append((fit, True))
+            continue
+        if fit is None or fit.sharp < _LEAST_SHARP:
+            continue
+        later = _later(fit, heard, music)
+        if later is not False and fit.low >= _LEAST_LIKE and (later or _good(fit)):
+            fits.append((fit, bool(later)))
+    chosen = _chosen(fits, filled)
+    return None if chosen is None else (chosen.lag * STEP_S, min(1.0, chosen.mean))
+
+
+def _chosen(fits: list[tuple[_Fit, bool]], filled: float) -> _Fit | None:
+    """Return the shortest of the fits that is about as good as the best of them."""
+    confirmed = next((f for f, later in fits if later), None)
+    good = [f for f, _ in fits]
+    most, lowest = (max((getattr(f, name) for f in good), default=0.0) for name in ("mean", "low"))
+    good = [f for f in good if f is confirmed or (f.mean >= 0.8 * most and f.low >= 0.6 * lowest)]
+    evenest, surest = (max((getattr(f, name) for f in good), default=0.0) for name in ("even", "worst"))
+    good = [f for f in good if f is confirmed or (f.even >= 0.88 * evenest and f.worst >= 0.75 * surest)]
+    if not good:
         return None
-    evenest = max(f.even for f in fits)
-    fits = [f for f in fits if f.even >= 0.88 * evenest]
     # where messages interrupt the music and start it anew, the true period brings message onto message as well, and is
     # no multiple of the riff that fits within each part
-    filled, riff = float(music.mean()), fits[0]
-    for fit in fits:
+    riff = good[0]
+    for fit in good:
         strays = abs(fit.lag / riff.lag - round(fit.lag / riff.lag)) * riff.lag * STEP_S
-        if filled < 0.93 and strays > 0.1 and fit.compared > 0.6 * filled + 0.4 * filled**2:
-            return fit.lag * STEP_S, min(1.0, fit.mean)
-    return riff.lag * STEP_S, min(1.0, riff.mean)
+        if filled < 0.93 and strays > 0.1 and fit.low >= 0.95 * riff.low and _message_on_message(fit, filled):
+            return fit
+    return riff
+
+
+def _message_on_message(fit: _Fit, filled: float) -> bool:
+    """Say whether a lag brings the gaps in the music onto each other."""
+    return filled < 0.98 and fit.compared > 0.6 * filled + 0.4 * filled**2
+
+
+def _restarted(fit: _Fit, filled: float) -> bool:
+    """Say whether messages come at this very lag, and after each the music starts anew.
+
+    Only what is before the first message is then unlike.
+    """
+    aligned = filled < 0.97 and fit.compared > 0.5 * filled + 0.5 * filled**2
+    like = fit.middle >= _LEAST_RESTARTED and fit.alike >= _LEAST_SHARE_RESTARTED
+    return aligned and like and fit.sharp >= _LEAST_SHARP_RESTARTED
+
+
+def _good(fit: _Fit) -> bool:
+    """Say whether a fit is a loop's when nothing more of the music was heard."""
+    if fit.low >= _LEAST_LIKE_IF_SHARP and fit.even >= _LEAST_EVEN_IF_SHARP and fit.sharp >= _ALL_SHARP:
+        return True
+    if fit.low < (_LEAST_LIKE if fit.windows >= _FEW else _LEAST_LIKE_OF_FEW):
+        return False
+    clean = min(1.0, max(0.0, (fit.middle - 0.7) / 0.2))  # on a clean line a loop is exact everywhere
+    return fit.even >= _LEAST_EVEN + (_LEAST_EVEN_IF_CLEAN - _LEAST_EVEN) * clean
+
+
+def _later(fit: _Fit, heard: Floats, music: NDArray[np.bool_]) -> bool | None:
+    """Say whether the music is as alike several rounds later; None when it did not last long enough to tell."""
+    compared = 0
+    for times in _MULTIPLES:
+        likeness = _likeness(heard, music, times * fit.lag)
+        if likeness is None or len(likeness) < 8:
+            break
+        if float(np.percentile(likeness, 12)) < _LEAST_LATER * fit.low:
+            return False
+        compared += 1
+    return True if compared >= 2 and fit.even >= _LEAST_EVEN else None
 
 
 def _levelled(prints: Floats, music: NDArray[np.bool_]) -> Floats:
@@ -76,36 +140,67 @@ def _levelled(prints: Floats, music: NDArray[np.bool_]) -> Floats:
     return np.asarray(heard / np.maximum(norm, 1e-3), np.float32)
 
 
+def _likeness(heard: Floats, music: NDArray[np.bool_], lag: float) -> NDArray[np.float64] | None:
+    """Return how alike each stretch is to what is `lag` steps later; None when there is too little to compare."""
+    pairs = _Pairs.of(heard, music, int(lag), 2)
+    return None if pairs is None else pairs.likeness(lag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Stretches of 5 s that have music both here and some lag later."""
+
+    heard: Floats
+    both: NDArray[np.bool_]
+    starts: NDArray[np.intp]
+    own: NDArray[np.float64]  # energy
+
+    @classmethod
+    def of(cls, heard: Floats, music: NDArray[np.bool_], lag: int, beyond: int) -> "_Pairs | None":
+        n = len(heard) - lag - beyond
+        if n < _WINDOW:
+            return None
+        both = music[:n] & music[lag : lag + n]
+        starts = np.arange(0, n - _WINDOW + 1, _HOP)
+        starts = starts[_sums(both, starts) > 0.6 * _WINDOW]
+        if len(starts) < 3:
+            return None
+        return cls(heard, both, starts, _sums(both * _energy(heard[:n]), starts))
+
+    def likeness(self, lag: float) -> NDArray[np.float64]:
+        """Compare with what is `lag` steps later, between two steps where it lies there."""
+        n, first, share = len(self.both), int(lag), np.float32(lag - int(lag))
+        there = self.heard[first : first + n]
+        if share > 0.05:
+            there = (1 - share) * there + share * self.heard[first + 1 : first + 1 + n]
+        alike = np.einsum("ij,ij->i", self.heard[:n], there)
+        size = np.sqrt(self.own * _sums(self.both * _energy(there), self.starts) + 1e-6)
+        return np.asarray(_sums(self.both * alike, self.starts) / size)
+
+
 def _fit(heard: Floats, music: NDArray[np.bool_], lag: float, compared: float) -> _Fit | None:
-    """Return how a lag fits; None when it is not the music's own."""
-    whole = round(lag)
-    n = len(heard) - whole - _NEAR - 1
-    if n < _WINDOW or whole <= _NEAR:
+    """Return how a lag fits; None when there is too little to compare."""
+    whole = int(lag)
+    pairs = _Pairs.of(heard, music, whole, _NEAR + 2) if whole > _NEAR else None
+    if pairs is None:
         return None
-    both = music[:n] & music[whole : whole + n]
-    starts = np.arange(0, n - _WINDOW + 1, _HOP)
-    starts = starts[_sums(both, starts) > 0.6 * _WINDOW]
-    if len(starts) < 3:
-        return None
-    size = np.sqrt(
-        _sums(both * _energy(heard[:n]), starts) * _sums(both * _energy(heard[whole : whole + n]), starts) + 1e-6
-    )
-
-    def likeness(at: int) -> NDArray[np.float64]:
-        alike = np.einsum("ij,ij->i", heard[:n], heard[at : at + n])
-        return np.asarray(_sums(both * alike, starts) / size)
-
-    here = likeness(whole)
+    here = pairs.likeness(lag)
+    others = [whole + d for d in range(-_NEAR, _NEAR + 1) if abs(whole + d - lag) >= 1.5]
+    beside = np.max([pairs.likeness(at) for at in others], axis=0)
+    near = np.maximum(here, np.maximum(pairs.likeness(lag - 0.5), pairs.likeness(lag + 0.5)))
     low, middle = (float(v) for v in np.percentile(here, [10, 50]))
-    clean = min(1.0, max(0.0, (middle - 0.7) / 0.2))  # on a clean line a loop is exact everywhere
-    if low < (_LEAST_LIKE if len(starts) >= _FEW else _LEAST_LIKE_OF_FEW):
-        return None
-    if low < (_LEAST_EVEN + (_LEAST_EVEN_IF_CLEAN - _LEAST_EVEN) * clean) * middle:
-        return None
-    beside = np.max([likeness(whole + d) for d in range(-_NEAR, _NEAR + 1) if abs(d) > 1], axis=0)
-    if float(np.mean(np.maximum(here, np.maximum(likeness(whole - 1), likeness(whole + 1))) >= beside)) < _LEAST_SHARP:
-        return None
-    return _Fit(lag, low, middle, float(here.mean()), compared)
+    worst = float(np.sort(here)[: max(1, len(here) // 10)].mean())
+    sharp = float(np.mean(near >= beside - 0.01))
+    told = pairs.starts >= _first_gap(music)
+    alike = float(np.mean(here[told] > 0.7 * middle)) if told.sum() >= 3 else 0.0
+    return _Fit(lag, worst, low, middle, float(here.mean()), sharp, alike, len(pairs.starts), compared)
+
+
+def _first_gap(music: NDArray[np.bool_]) -> int:
+    """Return where the music is first interrupted for more than a second; 0 when it never is."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], music.astype(np.int8), [1]]))).reshape(-1, 2)
+    long = edges[edges[:, 1] - edges[:, 0] > _GAP]
+    return int(long[0, 1]) if len(long) else 0
 
 
 def _energy(rows: Floats) -> Floats:
@@ -135,10 +230,18 @@ def candidates(heard: Floats, music: NDArray[np.bool_]) -> list[tuple[float, flo
     first, last = round(_SHORTEST_S / STEP_S), n - round(4 / STEP_S)
     if last <= first:
         return []
-    top = np.flatnonzero((score == maximum_filter1d(score, 13)) & (score > 0.25))
+    tops = (score == maximum_filter1d(score, 13)) & (score > 0.25)
+    top = np.flatnonzero(tops)
     top = top[(top >= first) & (top < last)]
-    best = sorted(top[np.argsort(score[top])[::-1][:40]])
-    return [(_exact(score, int(lag)), float(pairs[lag] / max(1, n - lag))) for lag in best]
+    chosen = set(top[np.argsort(score[top])[::-1][:_CANDIDATES]].tolist())
+    for lag in list(chosen):  # many rounds of a loop may all score higher than one
+        for parts in _PARTS:
+            near = round(lag / parts)
+            if near >= first + 1:
+                at = near - 1 + int(score[near - 1 : near + 2].argmax())
+                if tops[at]:
+                    chosen.add(at)
+    return [(_exact(score, int(lag)), float(pairs[lag] / max(1, n - lag))) for lag in sorted(chosen)]
 
 
 def _exact(score: NDArray[np.floating], lag: int) -> float:

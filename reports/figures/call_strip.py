@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ _LOOKS: dict[Label, tuple[str, str, str]] = {
 }
 _TONES = ("tone", "#5f6a77", g.PAPER)
 _STRIP_TOP, _STRIP_HEIGHT, _GAP = 30.0, 34.0, 9.0
+_LOUDNESS_HEIGHT, _POINTS = 46.0, 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def call_strip_svg(
     *,
     title: str = "What was heard on the call",
     envelope: Sequence[float] | None = None,
+    loudness_lufs: Sequence[float | None] | None = None,
     end_note: str = "",
     width: float = g.WIDTH,
 ) -> str:
@@ -76,6 +79,8 @@ def call_strip_svg(
         timeline: what was heard.
         title: the figure's accessible name.
         envelope: levels 0..1 at even distances over the whole recording, drawn as a waveform above the strip.
+        loudness_lufs: short-term loudness at even distances over the whole recording, drawn as a line below the strip;
+            None where it is too low to be measured.
         end_note: who ended the call, as the analysis says it.
         width: in CSS pixels.
     """
@@ -84,7 +89,9 @@ def call_strip_svg(
     x = g.Scale(0.0, max(timeline.duration_s, 0.001), 1.0, width - 1)
     said = _hold_lines(timeline.holds, x, width)
     lines = 1 + max((line for _, line, _ in said), default=-1)
-    bottom = top + _STRIP_HEIGHT + 17.0 * bool(said) + 13.0 * lines
+    under = top + _STRIP_HEIGHT + 17.0 * bool(said) + 13.0 * lines
+    heard = [level for level in loudness_lufs or () if level is not None]
+    bottom = under + (_LOUDNESS_HEIGHT + 10.0 if heard else 0.0)
     figure = g.Figure(width, bottom + 24, title, described(timeline, title, end_note))
     if envelope:
         _draw_wave(figure, envelope, x, top - 8 - wave / 2 + 2, wave / 2 - 4)
@@ -96,6 +103,8 @@ def call_strip_svg(
         y = top + _STRIP_HEIGHT + 23 + 13 * line
         figure.text(middle, y, text, size=g.SMALL, fill=g.HOLD, anchor="middle", weight=600)
     _draw_labels(figure, _labels(timeline, end_note, x, width), x, 10.0, top)
+    if loudness_lufs and heard:
+        _draw_loudness(figure, loudness_lufs, x, g.Scale(*_loudness_range(heard), bottom - 2, under + 8))
     figure.ticks([(x(tick), words.clock(tick)) for tick in g.duration_ticks(x.high, 9)], bottom)
     return figure.svg()
 
@@ -206,6 +215,39 @@ def _draw_wave(figure: g.Figure, envelope: Sequence[float], x: g.Scale, middle: 
         f"{x.x0 + step * (i + 0.5):.1f} {middle + half * min(max(peak, 0.0), 1.0):.1f}" for i, peak in enumerate(peaks)
     ]
     figure.path("M" + "L".join([*upper, *reversed(lower)]) + "z", fill=g.GREY)
+
+
+def _loudness_range(heard: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the axis: tens of LUFS around what was heard, at least twenty of them."""
+    high = 10.0 * math.ceil(max(heard) / 10)
+    return min(10.0 * math.floor(min(heard) / 10), high - 20.0), high
+
+
+def _draw_loudness(figure: g.Figure, loudness_lufs: Sequence[float | None], x: g.Scale, y: g.Scale) -> None:
+    """Draw short-term loudness as a line that stops where nothing can be measured."""
+    for level in (y.low, y.high):
+        figure.line(x.x0, y(level), x.x1, y(level), g.LINE, 0.6)
+        figure.text(
+            x.x1 - 2,
+            y(level) + (9.5 if level == y.high else -3),
+            f"{words.number(level, 0)} LUFS",
+            size=g.SMALL,
+            anchor="end",
+        )
+    bins = min(len(loudness_lufs), _POINTS)
+    step = (x.x1 - x.x0) / bins
+    parts: list[list[str]] = [[]]
+    for i in range(bins):
+        levels = loudness_lufs[i * len(loudness_lufs) // bins : (i + 1) * len(loudness_lufs) // bins]
+        known = [level for level in levels if level is not None]
+        if known:
+            parts[-1].append(f"{x.x0 + step * (i + 0.5):.1f} {y(max(known)):.1f}")
+        elif parts[-1]:
+            parts.append([])
+    for part in parts:
+        if len(part) > 1:
+            figure.path("M" + "L".join(part), stroke=g.HOLD, width=1.1)
+    figure.text(x.x0 + 2, y(y.high) + 9.5, "loudness", size=g.SMALL)
 
 
 def described(timeline: Timeline, title: str, end_note: str = "") -> str:

@@ -63,3 +63,26 @@ def test_a_message_that_ends_the_hold_ends_it_even_when_it_was_heard_in_two_part
     hold = np.concatenate([music(15), words, quiet(0.8), speech(HELLO), music(15), words, quiet(0.8), speech(HELLO)])
     timeline = listen(np.concatenate([quiet(1), hold, quiet(2)]), RATE)
     assert [h.end_s for h in timeline.holds] == pytest.approx([1 + len(hold) / RATE], abs=0.3)
+
+
+@pytest.mark.parametrize("pause_s", [0.16, 0.4])
+def test_a_person_right_after_the_music_is_not_part_of_the_hold(pause_s: float) -> None:
+    hold = np.concatenate([quiet(1), music(40), quiet(pause_s)])
+    timeline = listen(np.concatenate([hold, talk(), talk(texts=MORE)]), RATE)
+    assert [h.end_s for h in timeline.holds] == pytest.approx([41], abs=0.5)
+    assert timeline.first_person_s == pytest.approx(len(hold) / RATE, abs=0.5)
+
+
+def test_a_talk_with_faint_music_in_the_room_ends_the_hold() -> None:
+    said = np.concatenate([talk(pause_s=2.0), talk(pause_s=3.0, texts=MORE)])
+    bed = music(len(said) / RATE + 1, loop_s=60, seed=8)[: len(said)]
+    timeline = listen(np.concatenate([quiet(1), music(30), quiet(0.8), said + bed * 0.12]), RATE)
+    assert [h.end_s for h in timeline.holds] == pytest.approx([31], abs=1.0)
+    assert timeline.first_person_s == pytest.approx(31.8, abs=1.0)
+
+
+def test_a_presenter_whose_words_begin_with_the_end_of_the_music_is_part_of_the_hold() -> None:
+    words = np.concatenate([speech(HELLO, "en+m3"), quiet(0.7), speech(ASK, "en+m3"), quiet(0.4)])
+    timeline = listen(np.concatenate([quiet(1), music(30), words, music(30, seed=9), quiet(1)]), RATE)
+    assert len(timeline.holds) == 1
+    assert timeline.first_person_s is None

@@ -1,0 +1,79 @@
+"""The loop of hold music, from fingerprints made here: lags between two steps, riffs, messages, tunes started anew."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from probes.audio.loops import loop_s
+from probes.audio.repeats import STEP_S
+
+Prints = NDArray[np.float32]
+STEPS = round(1 / STEP_S)
+
+
+def tune(length_s: float, seed: int = 1) -> Prints:
+    """What a tune's fingerprint is like: band levels that move within a quarter of a second."""
+    rng = np.random.default_rng(seed)
+    rows = gaussian_filter1d(rng.standard_normal((round(length_s / STEP_S), 20)), 2.5, axis=0, mode="wrap")
+    return np.asarray(rows / rows.std() * 6, np.float32)
+
+
+def played(period: Prints, times: float, loop_s: float) -> Prints:
+    """Play a tune round after round; `loop_s` need not be a whole number of steps."""
+    at = np.arange(round(times * loop_s / STEP_S)) % (loop_s / STEP_S)
+    first, share = at.astype(int), (at % 1)[:, None]
+    return np.asarray((1 - share) * period[first % len(period)] + share * period[(first + 1) % len(period)], np.float32)
+
+
+def noisy(prints: Prints, share: float) -> Prints:
+    return np.asarray(prints + np.random.default_rng(9).standard_normal(prints.shape) * 6 * share, np.float32)
+
+
+def everywhere(prints: Prints) -> NDArray[np.bool_]:
+    return np.ones(len(prints), np.bool_)
+
+
+@pytest.mark.parametrize("period_s", [18.017, 22.0, 48.79])
+def test_a_loop_between_two_steps_is_found_and_not_its_multiple(period_s: float) -> None:
+    heard = noisy(played(tune(period_s), 8, period_s), 0.3)
+    found = loop_s(heard, everywhere(heard))
+    assert found is not None
+    assert found[0] == pytest.approx(period_s, abs=0.02)
+
+
+def test_a_riff_within_the_tune_is_not_the_loop() -> None:
+    riff = tune(6.0, seed=2)
+    period = np.concatenate([riff, riff, riff, tune(14.0, seed=3), riff, tune(8.0, seed=4)])
+    heard = noisy(np.tile(period, (4, 1)), 0.2)
+    found = loop_s(heard, everywhere(heard))
+    assert found is not None
+    assert found[0] == pytest.approx(len(period) * STEP_S, abs=0.02)
+
+
+def test_a_riff_of_a_tune_that_does_not_come_again_is_no_loop() -> None:
+    riff = tune(6.0, seed=2)
+    heard = noisy(np.concatenate([riff, riff, tune(20.0, seed=5), riff, tune(30.0, seed=6), riff, riff]), 0.2)
+    assert loop_s(heard, everywhere(heard)) is None
+
+
+def test_music_started_anew_after_each_message_repeats_with_the_messages() -> None:
+    song, rest_s, message_s = tune(60.0, seed=7), 15.0, 4.0
+    heard, music = [song[: 11 * STEPS]], [np.ones(11 * STEPS, np.bool_)]
+    for _ in range(5):
+        heard += [tune(message_s, seed=8), song[: round(rest_s * STEPS)]]
+        music += [np.zeros(round(message_s * STEPS), np.bool_), np.ones(round(rest_s * STEPS), np.bool_)]
+    found = loop_s(noisy(np.concatenate(heard), 0.2), np.concatenate(music))
+    assert found is not None
+    assert found[0] == pytest.approx(rest_s + message_s, abs=0.05)
+
+
+def test_music_that_goes_on_after_each_message_has_no_period_of_its_own() -> None:
+    song = tune(50.0, seed=11)
+    heard, music, at = [], [], 0
+    for pause_s in (7.0, 13.0, 9.0, 15.0, 11.0, 8.0):
+        length = round(12.0 * STEPS)
+        heard += [np.take(song, np.arange(at, at + length), axis=0, mode="wrap"), tune(pause_s, seed=round(pause_s))]
+        music += [np.ones(length, np.bool_), np.zeros(round(pause_s * STEPS), np.bool_)]
+        at += length
+    assert loop_s(noisy(np.concatenate(heard), 0.2), np.concatenate(music)) is None
