@@ -101,6 +101,9 @@ def check(
     plan: PlanArgument,
     home: HomeOption = None,
     public_url: PublicUrlOption = None,
+    try_forms: Annotated[
+        bool, typer.Option("--try", help="Walk through its ticket forms up to the click that sends; send nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Validate a plan, then print exactly what would be contacted, when, and the most it can cost."""
@@ -108,6 +111,14 @@ def check(
 
     from audit.plan.check import preview
 
+    if try_forms:
+        from audit.commands.trying import try_plan
+
+        tried = try_plan(_plan(plan), _settings(home, public_url))
+        _answer(tried.to_json() if as_json else tried.to_text(), as_json)
+        if not tried.sound:
+            raise typer.Exit(1)
+        return
     seen = preview(_plan(plan), datetime.now(UTC), can=_can(_settings(home, public_url)))
     _answer(seen.to_json() if as_json else seen.to_text(), as_json)
 
@@ -135,7 +146,7 @@ def run(
 ) -> None:
     """Run an audit to its end in this process; resume it if it was interrupted."""
     if dry_run:
-        check(plan, home, public_url, as_json)
+        check(plan, home, public_url, as_json=as_json)
         return
     from audit.commands.terminal import ProgressLine
     from audit.engine.run import begin, carry_on

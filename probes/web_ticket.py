@@ -22,11 +22,12 @@ from probes.web.texts import Texts, check_names, check_text, login_templates, te
 
 if TYPE_CHECKING:
     from probes.web.session import Session
+    from probes.web.trial import Trial
 
 NAME, VERSION = "web_ticket", 1
 ACTIONS = frozenset({Action.OPEN, Action.LOOK, Action.REPLY, Action.CLOSE})
 
-__all__ = ["ACTIONS", "NAME", "VERSION", "Channel", "Handle", "acts", "collect", "reconcile", "submit"]
+__all__ = ["ACTIONS", "NAME", "VERSION", "Channel", "Handle", "acts", "collect", "reconcile", "rehearse", "submit"]
 
 
 def acts(spec: Spec) -> tuple[Act, ...]:
@@ -113,6 +114,29 @@ async def collect(handle: Handle, tools: Tools) -> Seen:
         outcome=ContactOutcome.FAILED if failure else ContactOutcome.DONE,
         failure=failure,
     )
+
+
+async def rehearse(spec: Spec, tools: Tools) -> tuple[Trial, tuple[Sighting, ...]]:
+    """Walk to the point just before a ticket would be opened; nothing but the login is sent.
+
+    Returns:
+        What was found, and the pages that were captured on the way.
+    """
+    from probes.web.entry import logged_in
+    from probes.web.session import open_session
+    from probes.web.trial import Trial
+
+    channel: Channel = spec.channel
+    _check(channel, spec)
+    texts, trial = Texts(_values(spec), {}, tools.secrets), Trial()
+    texts.prepare((*login_templates(channel), *(text for step in channel.open for text in templates_of(step))))
+
+    async def work() -> None:
+        await session.run(channel.open, "open", act=sending_step(channel.open))
+
+    async with open_session(channel, texts, tools, _hosts(channel), trial) as session:
+        trial.failure = await session.attempt(logged_in(session, channel.login, work), "open")
+    return trial, tuple(session.sightings)
 
 
 async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled:  # noqa: ARG001  (the reference is of this attempt alone)

@@ -30,6 +30,7 @@ from probes.web.refusals import fields_of_form, held_back, is_echo, is_still_the
 from probes.web.targets import find
 from probes.web.texts import Texts, login_templates
 from probes.web.traffic import LARGEST_DOCUMENT_BYTES, Traffic
+from probes.web.trial import Trial
 from probes.web.walls import wall_on
 
 if TYPE_CHECKING:
@@ -51,16 +52,22 @@ _LONGEST_PAGE_TEXT = 2_000_000
 
 
 @asynccontextmanager
-async def open_session(channel: Channel, texts: Texts, tools: Tools, hosts: frozenset[str]) -> AsyncIterator[Session]:
-    """Open a fresh browser context for one contact with a channel."""
+async def open_session(
+    channel: Channel, texts: Texts, tools: Tools, hosts: frozenset[str], trial: Trial | None = None
+) -> AsyncIterator[Session]:
+    """Open a fresh browser context for one contact with a channel; in a trial nothing but the login is sent."""
+    opened: list[Session] = []
     texts.prepare(login_templates(channel))
     kept = kept_session(channel.url, channel.login, texts, tools)
     async with tools.browser.context(
         hosts,
         storage_state=kept.state if kept else None,
         http_login=http_login(channel.url, channel.basic_auth, texts),
+        may_send=lambda: trial is None or any(session.logging_in for session in opened),
     ) as context:
         session = Session(channel, texts, tools, Traffic(Bounds(hosts), tools.clock.now_utc), kept)
+        session.trial = trial
+        opened.append(session)
         await session.begin(context)
         yield session
 
@@ -73,6 +80,7 @@ class Session:
     ) -> None:
         self.channel, self.texts, self.tools, self.traffic, self.kept = channel, texts, tools, traffic, kept
         self.logging_in = False
+        self.trial: Trial | None = None
         self.sightings: list[Sighting] = []
         self.acted_at_utc: datetime | None = None
         self.sent = False
@@ -136,21 +144,35 @@ class Session:
             name = f"{where}[{index}] {step.verb}"
             self._proof_follows = any(each.expect or each.read for each in steps[index + 1 :])
             try:
+                if self.trial is not None and index == act:
+                    await self.trial.before_act(step.click or "", name, step, self)
+                    await self.capture(f"{name} (not made)")
+                    self.trial.rest(where, steps, index + 1)
+                    return
                 await self._one(step, name, is_act=index == act)
-            except StepFailed as exc:
-                failure = self._unless_ended(exc.failure)
-                await self.capture(f"{name} failed")
-                raise StepFailed(await self._seen_closer(failure)) from exc
-            except Error as exc:
-                failure = self._from_browser(exc, name)
-                await self.capture(f"{name} failed")
+            except (StepFailed, Error) as exc:
+                failure = await self._after_failing(exc, name)
+                if self.trial is not None:
+                    self.trial.note(name, step, self, failure)
                 raise StepFailed(failure) from exc
+            if self.trial is not None:
+                self.trial.note(name, step, self)
             more = index + 1 < len(steps) and steps[index + 1].verb in _FILLING
             if not self._kept and not (step.verb in _FILLING and more):
                 await self.capture(name)
         if act is not None and self._echoes and not self._proven:
             text = f'"{self._echoes[0]}" stands on the page only because its address says so: {self.page.url[:300]}'
             raise failed(FailureKind.EXPECTATION_NOT_MET, Side.NOT_KNOWN, where, self.texts.scrub(text))
+
+    async def _after_failing(self, exc: StepFailed | Error, name: str) -> Failure:
+        """Keep the page on which a step did not come off; return why it did not."""
+        if not isinstance(exc, StepFailed):
+            failure = self._from_browser(exc, name)
+            await self.capture(f"{name} failed")
+            return failure
+        failure = self._unless_ended(exc.failure)
+        await self.capture(f"{name} failed")
+        return await self._seen_closer(failure)
 
     async def _one(self, step: Step, name: str, *, is_act: bool) -> None:
         if step.verb not in ("expect", "read", "click"):
@@ -374,7 +396,10 @@ class Session:
 
     async def find(self, target: str, verb: str, name: str) -> Locator:
         """Return the one element that a target means, for a verb; raises as `targets.find`."""
-        return await find(self.page, self.texts.typed(target), verb, name, self._wait_s)
+        element = await find(self.page, self.texts.typed(target), verb, name, self._wait_s)
+        if self.trial is not None:
+            await self.trial.note_element(target, element)
+        return element
 
     # --- waiting ---
 

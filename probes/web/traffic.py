@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import Error
 
-from probes.browser import Bounds
+from probes.browser import BLOCKED_ERROR, Bounds
 from probes.errors import FailureKind
 from probes.web.failures import NEVER_LEFT, classify
 
@@ -133,6 +133,16 @@ class Traffic:
     def sending_since(self, mark: int) -> list[Request]:
         """Return the requests with an effect that left from a position on."""
         return [each for each in self.requests[mark:] if each.method not in _READING and self._left(each)]
+
+    def held_back(self) -> list[Request]:
+        """Return the requests with an effect to hosts of the plan that were not let out."""
+        return [
+            each
+            for each in self.requests
+            if each.method not in _READING
+            and self._bounds.names(each.url)
+            and BLOCKED_ERROR in self.errors.get(each, "")
+        ]
 
     def left_at_utc(self, mark: int) -> datetime | None:
         """Return when the first request that a vendor may notice left from a position on."""
