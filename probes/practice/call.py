@@ -37,6 +37,7 @@ class Status(StrEnum):
     CANCELED = "canceled"
 
 
+_DETECTION_S = (3.2, 4.6)  # how long a machine detection takes
 OVER = frozenset({Status.COMPLETED, Status.BUSY, Status.FAILED, Status.NO_ANSWER, Status.CANCELED})
 _APOLOGY = Document((SayVerb("We are sorry. An application error has occurred. Goodbye.", "woman", 1), Hangup()), ())
 
@@ -75,6 +76,8 @@ class PracticeCall:
         self.ended_at_utc: datetime | None = None
         self.status, self.sip_code = Status.QUEUED, 0
         self.disconnected_by: End | None = None
+        self.answered_by: str | None = None
+        self.detection_s = 0.0
         self.progress: list[Progress] = []
         self.notices: list[Notice] = list(order.notices)
         self.time_limit_s = order.time_limit_s
@@ -110,11 +113,12 @@ class PracticeCall:
         """The next moment at which anything changes by itself."""
         if self.over or self.wanted is not None:
             return None
-        if self._plan:
-            return self._plan[0][0]
-        assert self.answered_at_utc is not None
+        planned = self._plan[0][0] if self._plan else None
+        if self.answered_at_utc is None:
+            return planned
         next_s = min(self.line.next_s(), self.time_limit_s)
-        return self.answered_at_utc + timedelta(seconds=next_s)
+        of_line = self.answered_at_utc + timedelta(seconds=next_s)
+        return of_line if planned is None else min(planned, of_line)
 
     # --- what moves it ---
 
@@ -180,9 +184,7 @@ class PracticeCall:
         """Work out what will happen before the answer, if nobody interferes."""
         plan: list[tuple[datetime, Callable[[datetime], None]]] = [(self.dialled_at_utc, self._dial)]
         if self.phone is None:
-            plan.append(
-                (self.dialled_at_utc + timedelta(seconds=1.5), lambda at: self._end(at, Status.FAILED, 404, None))
-            )
+            plan.append((self.dialled_at_utc + timedelta(seconds=1.5), self._fail_unknown))
             return plan
         answer = self.phone.answer[min(self.call_number, len(self.phone.answer)) - 1]
         ringing = self.dialled_at_utc + timedelta(
@@ -204,6 +206,13 @@ class PracticeCall:
             plan.append((given_up, lambda at: self._end(at, Status.NO_ANSWER, 487, End.CALLER)))
         return plan
 
+    def _fail_unknown(self, at_utc: datetime) -> None:
+        """Nobody has the number, which the provider finds out only when it dials: told in the notifications alone."""
+        self.notices.append(
+            Notice(13224, f"Dial: Invalid phone number format or not a valid phone number: {self.order.to}")
+        )
+        self._end(at_utc, Status.FAILED, 404, None)
+
     def _draw(self, least_s: float, most_s: float) -> float:
         return float(self._random.uniform(least_s, most_s))
 
@@ -222,6 +231,23 @@ class PracticeCall:
         self.progress.append(Progress("answered", "in-progress", at_utc))
         self._note("call_answered", at_utc)
         self.line.take(End.VENDOR, CallCentre(self.phone, self.call_number, self.line).answer())
+        if self.order.machine_detection:
+            self.detection_s = self._draw(*_DETECTION_S)
+            self._plan.append((at_utc + timedelta(seconds=self.detection_s), self._detect))
+        if not self.order.machine_detection or self.order.detection_is_async:
+            self._begin()
+
+    def _detect(self, at_utc: datetime) -> None:
+        """Say what answered; unless that was to be found out beside the call, the document begins only now."""
+        self._talk(at_utc)
+        if self.over:
+            return
+        assert self.phone is not None
+        self.answered_by = self.phone.answered_by.value
+        if not self.order.detection_is_async:
+            self._begin()
+
+    def _begin(self) -> None:
         if self.order.url is not None:
             self.ask_for(self.order.url.url, self.order.url.method)
         elif self.order.twiml is not None:
@@ -234,7 +260,10 @@ class PracticeCall:
             self.line.hang_up(End.CALLER, "time limit")
         if self.line.hung_up_by is not None:
             ended = self.answered_at_utc + timedelta(seconds=self.line.now_s)
-            self._end(ended, Status.COMPLETED, 200, self.line.hung_up_by)
+            if self.line.lost:
+                self._end(ended, Status.COMPLETED, 408, None)  # a session that nobody refreshed any more
+            else:
+                self._end(ended, Status.COMPLETED, 200, self.line.hung_up_by)
 
     def _end(self, at_utc: datetime, status: Status, sip_code: int, by: End | None) -> None:
         if self.over:

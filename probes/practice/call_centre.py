@@ -5,6 +5,7 @@ Deterministic: the same character, call number and key presses give the same cal
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Generator, Iterable
 
@@ -102,6 +103,8 @@ class CallCentre:
                 yield from self._listen(self._draw(step.listen), gap_s=self._draw(step.listen))
             case _ if step.go is not None:
                 return step.go
+            case _ if step.lose is not None:
+                self._line.hang_up(_VENDOR, step.lose, lost=True)
             case _:
                 self._line.hang_up(_VENDOR, step.hang_up or "")
         return None
@@ -207,6 +210,8 @@ class CallCentre:
         wait_s = self._draw(queue.wait)
         self._line.note("queue_joined", wait_s=wait_s)
         yield from self._wait(queue.hears, wait_s, kind="queue", asked=None)
+        if self._line.hung_up_by is not None:
+            return None
         if queue.ring is not None:
             yield from self._sound(Signal("ringback"), "ringback", self._draw(queue.ring))
         return None
@@ -215,6 +220,8 @@ class CallCentre:
         """Music on a loop with announcements in turn; the wait ends on the second, in the middle of either."""
         line, start_s = self._line, self._line.now_s
         end_s = start_s + wait_s
+        drops_s = math.inf if hears.ends_after is None else start_s + self._draw(hears.ends_after)
+        end_s = min(end_s, drops_s)
         music = Music(hears.music) if hears.music is not None else None
         loop_s = line.length_of(music) if music is not None else None
         line.note("hold_started", hold=kind, asked=asked, music=hears.music, loop_s=loop_s, level_db=hears.level_db)
@@ -252,6 +259,8 @@ class CallCentre:
             line.cut(played)
             turn, next_s = turn + 1, line.now_s + self._draw(hears.every)
         line.note("hold_ended", hold=kind, lasted_s=line.now_s - start_s)
+        if line.now_s >= drops_s:
+            line.hang_up(_VENDOR, f"{kind}: the call ended in the middle of the wait", lost=hears.lost)
         return None
 
     # --- persons ---
@@ -298,6 +307,8 @@ class CallCentre:
         if hold.announce is not None:
             yield from self._agent_says(hold.announce)
         yield from self._wait(hold.hears, self._draw(hold.wait), kind="hold", asked=asked)
+        if self._line.hung_up_by is not None:
+            return None
         yield Wait(self._line.now_s + float(self._random.uniform(0.4, 1.0)))
         self._line.clear_inbox(_VENDOR)
         yield from self._agent_says(hold.back)

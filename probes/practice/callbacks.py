@@ -66,7 +66,8 @@ def _type_of(answer: httpx.Response) -> str:
 
 def document_parameters(call: PracticeCall, account_sid: str) -> dict[str, str]:
     """Return what every request for a document tells of its call."""
-    return {
+    found = {"AnsweredBy": call.answered_by} if call.answered_by is not None else {}
+    return found | {
         "AccountSid": account_sid,
         "ApiVersion": "2010-04-01",
         "CallSid": call.sid,

@@ -19,6 +19,7 @@ from probes.practice.twiml import (
     PlayUrl,
     RecordVerb,
     Redirect,
+    RoomVerb,
     SayVerb,
     StartStream,
     StopStream,
@@ -65,6 +66,20 @@ class StreamOrder:
             line.wake(_CALLER)
 
 
+@dataclass(slots=True)
+class RoomOrder:
+    """A conference room that a document joined; the document waits in it until it is `over`."""
+
+    verb: RoomVerb
+    over: bool = False
+    taken: bool = False
+
+    def stop(self, line: Line) -> None:
+        """Let the document that waits go on."""
+        self.over = True
+        line.wake(_CALLER)
+
+
 def spoken(verb: SayVerb) -> Spoken:
     """Return what a Say verb sounds like; voices of the provider are played by two of ours."""
     return Spoken(verb.text, "rufus" if verb.voice in ("man", "Polly.Matthew", "Polly.Brian") else "nora")
@@ -90,6 +105,7 @@ class TwimlPlayer:
         self.wanted: Fetch | None = None
         self.messages: list[Message] = []
         self.streams: list[StreamOrder] = []
+        self.rooms: list[RoomOrder] = []
 
     def want(self, fetch: Fetch) -> None:
         """Freeze the line until a document is there."""
@@ -129,6 +145,8 @@ class TwimlPlayer:
             case StartStream():
                 yield from self._stream(verb)
                 return False
+            case RoomVerb():
+                return (yield from self._room(verb))
             case StopStream(name):
                 for order in self.streams:
                     order.over = order.over or order.verb.name == name
@@ -147,6 +165,21 @@ class TwimlPlayer:
                 yield Wait()
         finally:
             order.holding, order.over = False, order.over or verb.both_ways
+
+    def _room(self, verb: RoomVerb) -> Generator[Wait, Heard | None, bool]:
+        """Wait in a conference room; go on with its document afterwards, or with the next verb where it has none."""
+        order = RoomOrder(verb)
+        self.rooms.append(order)
+        try:
+            while not order.over:
+                yield Wait()
+        finally:
+            order.over = True  # left by a redirect, or by the end of the call
+        if verb.action is None:
+            return False
+        parameters = {"DialCallStatus": "answered", "DialBridged": "true"}
+        self.want(Fetch(self._address(verb.action), verb.method, parameters))
+        return True
 
     def _sound(self, verb: Verb, *, listen: bool) -> Generator[Wait, Heard | None, Heard | None]:
         """Make the sound of a verb; while listening, stop at the first thing heard and return it."""

@@ -69,7 +69,8 @@ class Waiting:
     """What a waiting caller hears: a piece on a loop (none: silence) and announcements in turn, over and over.
 
     `first_after` counts from the start of the wait, `every` from the end of one announcement to the next. `{position}`
-    in an announcement is the place in the queue, which falls from `position` to 1 as the wait goes by.
+    in an announcement is the place in the queue, which falls from `position` to 1 as the wait goes by. `ends_after`:
+    the call ends in the middle of the wait: the vendor hangs up, or (`lost`) the network loses the line.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -81,6 +82,8 @@ class Waiting:
     voice: str = "ivy"
     over: Over = Over.DUCK
     position: int = 1
+    ends_after: Span | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +196,10 @@ class Tone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step: exactly one of these. `hang_up` gives the reason that the truth file names."""
+    """One step: exactly one of these. `hang_up` gives the reason that the truth file names.
+
+    `lose` does too, where nobody hangs up and the network loses the line.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     say: Say | None = None
@@ -209,6 +215,7 @@ class Step:
     listen: Span | None = None
     go: str | None = None
     hang_up: str | None = None
+    lose: str | None = None
 
     @property
     def verb(self) -> Any:
@@ -224,6 +231,15 @@ class Step:
 _VERBS = tuple(f.name for f in fields(Step))
 
 
+class AnsweredBy(StrEnum):
+    """What the provider's machine detection takes whoever answers for."""
+
+    HUMAN = "human"
+    MACHINE = "machine_start"
+    FAX = "fax"
+    UNKNOWN = "unknown"
+
+
 class Answer(StrEnum):
     """What becomes of a call to the number."""
 
@@ -235,12 +251,17 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """What the vendor's side of the line does to the sound."""
+    """What the vendor's side of the line does to the sound.
+
+    Packets are lost in bursts of `burst_s` on average. `jitter_s` is by how much those of a media stream may come late.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     gain_db: float = 0.0
     noise_dbfs: float = -62.0
     loss_ratio: float = 0.0
+    burst_s: float = 0.06
+    jitter_s: float = 0.0
     band_pass: bool = True
 
 
@@ -250,6 +271,7 @@ class Phone:
 
     __pydantic_config__: ClassVar = STRICT
     number: str
+    answered_by: AnsweredBy = AnsweredBy.MACHINE
     answer: tuple[Answer, ...] = (Answer.ANSWERED,)
     ring: Span = Span(4.0, 12.0)
     post_dial: Span = Span(0.8, 2.4)

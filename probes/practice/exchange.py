@@ -27,7 +27,8 @@ from probes.practice.orders import Change, Hook, Order
 from probes.practice.problems import Notice, ProviderError, bad, not_found
 from probes.practice.recorder import mix
 from probes.practice.resources import Exchanged, Recording, rfc2822
-from probes.practice.sounds import Clip, Sounds, Spoken
+from probes.practice.rooms import Room
+from probes.practice.sounds import Clip, Sounds
 from probes.practice.streams import MediaStream, event_parameters
 from probes.practice.switches import Switches
 from probes.practice.tones import RATE_HZ
@@ -58,9 +59,9 @@ class Entry:
     log: list[Exchanged] = field(default_factory=list)
     notices: list[tuple[str, Notice, datetime]] = field(default_factory=list)
     told: int = 0
+    detected: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
-    prepared: bool = False
 
 
 class Exchange:
@@ -81,6 +82,7 @@ class Exchange:
         self.sounds = Sounds(home)
         self.calls: dict[str, Entry] = {}
         self.recordings: dict[str, Recording] = {}
+        self.rooms: dict[str, Room] = {}
         self._home, self._telephones = home, telephones
         self._web = WebClient(self.account.token)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,6 +135,20 @@ class Exchange:
             self._advance(entry)
         return entry
 
+    async def make_ready(self, order: Order) -> None:
+        """Make all that can be said in a call before it is placed, so that nobody in it waits for that."""
+        _, phone = self._telephones.get(order.to, ("", None))
+        for line in lines(phone) if phone is not None else ():
+            await asyncio.to_thread(self.sounds.samples, line)
+        await self.prepare(order.twiml)
+
+    async def prepare(self, document: str | None) -> None:
+        """Make what a document speaks, so that no call waits for that."""
+        if document is not None:
+            with suppress(TwimlError):
+                for line in sayings(read(document).verbs):
+                    await asyncio.to_thread(self.sounds.samples, line)
+
     def change(self, entry: Entry, change: Change) -> None:
         """Carry out a change to a call.
 
@@ -182,8 +198,6 @@ class Exchange:
 
     async def _drive(self, entry: Entry) -> None:
         call = entry.call
-        await asyncio.to_thread(self._prepare, call)
-        entry.prepared = True
         while True:
             self._advance(entry)
             if call.wanted is not None:
@@ -199,17 +213,8 @@ class Exchange:
                 await asyncio.wait_for(entry.changed.wait(), real_s)
         await self._finish_recordings(entry)
 
-    def _prepare(self, call: PracticeCall) -> None:
-        wanted: list[Spoken] = [] if call.phone is None else lines(call.phone)
-        if call.order.twiml is not None:
-            with suppress(TwimlError):
-                wanted += sayings(read(call.order.twiml).verbs)
-        for line in wanted:
-            self.sounds.samples(line)
-
     def _advance(self, entry: Entry) -> None:
-        if entry.prepared:
-            entry.call.advance(self.clock.now_utc())
+        entry.call.advance(self.clock.now_utc())
         self._after(entry)
 
     def _after(self, entry: Entry) -> None:
@@ -229,7 +234,34 @@ class Exchange:
             if not order.taken:
                 order.taken = True
                 self._spawn(self._stream(entry, order))
+        hook = call.order.async_detection_hook
+        if hook is not None and call.answered_by is not None and call.order.detection_is_async and not entry.detected:
+            entry.detected = True
+            told = {
+                "AccountSid": self.account.sid,
+                "CallSid": call.sid,
+                "AnsweredBy": call.answered_by,
+                "MachineDetectionDuration": str(round(call.detection_s * 1000)),
+            }
+            self._spawn(self._post(entry, hook, told))
+        self._rooms_of(call)
         entry.changed.set()
+
+    def _rooms_of(self, call: PracticeCall) -> None:
+        """Let a call into the rooms that its document joined, and take note of who has left one."""
+        for order in call.player.rooms:
+            if not order.taken and not order.over:
+                order.taken = True
+                name = order.verb.room
+                self.rooms.setdefault(name, Room(name, self._stir)).enter(call, order)
+        for name, room in list(self.rooms.items()):
+            room.look()
+            if room.empty:
+                del self.rooms[name]
+
+    def _stir(self, call: PracticeCall) -> None:
+        """Let whoever drives a call look at it anew."""
+        self.calls[call.sid].changed.set()
 
     def _record(self, entry: Entry, source: str, channels: int, track: str, start_at_utc: datetime) -> Recording:
         recording = Recording("RE" + secrets.token_hex(16), entry.call, source, channels, track, start_at_utc)
@@ -254,7 +286,9 @@ class Exchange:
             sounds=self.sounds,
             advance=lambda: self._advance(entry),
             tell=tell,
+            breaks_after_s=self.switches.stream_breaks_after_s,
         )
+        self.switches.stream_breaks_after_s = None
         await stream.run()
 
     def start_stream(self, entry: Entry, verb: StartStream) -> StreamOrder:

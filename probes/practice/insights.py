@@ -84,7 +84,7 @@ def _summary(call: PracticeCall, account_sid: str, url: str, *, complete: bool) 
     return {
         "account_sid": account_sid,
         "annotation": None,
-        "answered_by": "unknown",
+        "answered_by": call.answered_by or "unknown",
         "attributes": {"conference_participant": False},
         "call_sid": call.sid,
         "call_state": _STATES[call.status],
@@ -107,7 +107,7 @@ def _summary(call: PracticeCall, account_sid: str, url: str, *, complete: bool) 
         "sdk_edge": None,
         "sip_edge": None,
         "start_time": _iso(call.dialled_at_utc),
-        "tags": ["high_packet_loss"] if loss_pct > 5.0 else [],
+        "tags": [*(["high_packet_loss"] if loss_pct > 5.0 else []), *(["silence"] if call.line.lost else [])],
         "to": {"callee": call.order.to},
         "trust": None,
         "url": url,

@@ -106,6 +106,10 @@ class Line:
         self.happenings: list[Happening] = []
         self.hung_up_by: End | None = None
         self.hung_up_why = ""
+        self.lost = False
+        # Whoever passes this line's sound on to another one is told of every sound, and of what is broken off.
+        self.on_play: Callable[[Played, Heard | None], None] | None = None
+        self.on_cut: Callable[[Played], None] | None = None
         self.frozen = False  # while a document is fetched, media time stands still
         self._sides: dict[End, _Process] = {}
         self._due: list[_Due] = []
@@ -136,11 +140,16 @@ class Line:
         if heard is not None:
             self._due.append(_Due(played.end_s, next(self._turns), played, heard))
             self._due.sort(key=lambda due: (due.at_s, due.turn))
+        if self.on_play is not None:
+            self.on_play(played, heard)
         return played
 
     def cut(self, played: Played) -> None:
         """Break a sound off now."""
-        played.end_s = min(played.end_s, max(self.now_s, played.start_s))
+        if played.end_s > self.now_s:
+            played.end_s = min(played.end_s, max(self.now_s, played.start_s))
+            if self.on_cut is not None:
+                self.on_cut(played)
 
     def clear_inbox(self, end: End) -> None:
         """Forget what `end` was sent while it did not listen."""
@@ -156,16 +165,19 @@ class Line:
         """Record what really happened now."""
         self.happenings.append(Happening(self.now_s, kind, facts))
 
-    def hang_up(self, end: End, why: str) -> None:
-        """End the call now; whatever sounds is cut off."""
+    def hang_up(self, end: End, why: str, *, lost: bool = False) -> None:
+        """End the call now; whatever sounds is cut off. `lost`: nobody hung up, the network lost the line of `end`."""
         if self.hung_up_by is not None:
             return
-        self.hung_up_by, self.hung_up_why = end, why
+        self.hung_up_by, self.hung_up_why, self.lost = end, why, lost
         for played in self.played:
             self.cut(played)
         self._sides.clear()  # not closed: the side that hangs up is running
         self._due.clear()
-        self.note("hung_up", by=end.value, why=why)
+        if lost:
+            self.note("line_lost", why=why)
+        else:
+            self.note("hung_up", by=end.value, why=why)
 
     # --- what drives it ---
 

@@ -85,17 +85,23 @@ def over_network(track: Samples, channel: Channel, seed: int) -> Samples:
     for start in range(0, len(out), len(noise)):
         part = out[start : start + len(noise)]
         part += np.roll(noise, int(random.integers(len(noise))))[: len(part)] * np.float32(random.choice([-1.0, 1.0]))
-    for frame in _lost_frames(len(out) // _FRAME, channel.loss_ratio, random):
+    for frame in _lost_frames(len(out) // _FRAME, channel, random):
         out[frame * _FRAME : (frame + 1) * _FRAME] = 0.0
     return out
 
 
-def _lost_frames(frames: int, ratio: float, random: np.random.Generator) -> NDArray[np.intp]:
-    """Return the frames that get lost: bursts of three on average."""
-    if ratio <= 0 or frames == 0:
+def burst_frames(channel: Channel) -> float:
+    """Return how many packets are lost in a row on average."""
+    return max(1.0, channel.burst_s * RATE_HZ / _FRAME)
+
+
+def _lost_frames(frames: int, channel: Channel, random: np.random.Generator) -> NDArray[np.intp]:
+    """Return the frames that get lost, in bursts."""
+    if channel.loss_ratio <= 0 or frames == 0:
         return np.zeros(0, np.intp)
-    starts = np.flatnonzero(random.random(frames) < ratio / 3)
-    lengths = random.geometric(1 / 3, len(starts))
+    mean = burst_frames(channel)
+    starts = np.flatnonzero(random.random(frames) < channel.loss_ratio / mean)
+    lengths = random.geometric(1 / mean, len(starts))
     lost = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)] or [starts])
     return np.asarray(lost[lost < frames], np.intp)
 

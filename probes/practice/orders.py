@@ -47,6 +47,7 @@ class Order:
     status_hook: Hook | None
     recording_hook: Hook | None
     machine_detection: bool
+    detection_is_async: bool
     async_detection_hook: Hook | None
     raw: Mapping[str, str]
     notices: tuple[Notice, ...] = field(default=())
@@ -87,6 +88,7 @@ def read_order(form: Mapping[str, list[str]], callers: frozenset[str]) -> Order:
             tuple(e for text in form.get("RecordingStatusCallbackEvent", ["completed"]) for e in text.split()),
         ),
         machine_detection=detect,
+        detection_is_async=one.get("AsyncAmd", "false").lower() == "true",
         async_detection_hook=_hook(one, "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod", 21609),
         raw=one,
         notices=tuple(notices),

@@ -66,7 +66,7 @@ def call(one: PracticeCall, account_sid: str, now_utc: datetime) -> dict[str, An
     return {
         "account_sid": account_sid,
         "annotation": None,
-        "answered_by": None,
+        "answered_by": one.answered_by,
         "api_version": "2010-04-01",
         "caller_name": None,
         "date_created": rfc2822(one.created_at_utc),

@@ -182,7 +182,9 @@ class _Api:
 
     async def create_call(self, request: Request) -> Response:
         form = await read_form(request)
-        entry = self._exchange.place(read_order(form, self._exchange.account.callers))
+        order = read_order(form, self._exchange.account.callers)
+        await self._exchange.make_ready(order)
+        entry = self._exchange.place(order)
         body = resources.call(entry.call, self._sid, self._now())
         entry.log.append(self._logged(request, form, 201, body))
         return answer(body, 201)
@@ -192,7 +194,9 @@ class _Api:
 
     async def update_call(self, request: Request) -> Response:
         form, entry = await read_form(request), self._entry(request)
-        self._exchange.change(entry, read_change(form))
+        change = read_change(form)
+        await self._exchange.prepare(change.twiml)
+        self._exchange.change(entry, change)
         body = resources.call(entry.call, self._sid, self._now())
         entry.log.append(self._logged(request, form, 200, body))
         return answer(body)

@@ -48,6 +48,7 @@ class Network:
         self._channel, self._random = channel, np.random.default_rng(seed)
         self._sos = butter(2, [300, 3400], btype="band", fs=RATE_HZ, output="sos")
         self._state = sosfilt_zi(self._sos) * 0.0
+        self._burst = 0  # packets still to be lost in a row
 
     def carry(self, samples: Samples) -> Samples:
         """Return the next samples as they arrive; lost packets are silence."""
@@ -60,7 +61,18 @@ class Network:
 
     def loses(self) -> bool:
         """Return whether the next packet is lost."""
-        return bool(self._random.random() < self._channel.loss_ratio)
+        if self._burst == 0:
+            mean = mixing.burst_frames(self._channel)
+            if self._random.random() >= self._channel.loss_ratio / mean:
+                return False
+            self._burst = int(self._random.geometric(1 / mean))
+        self._burst -= 1
+        return True
+
+    @property
+    def delay_s(self) -> float:
+        """How much later than it should the next message is sent, in audit seconds."""
+        return float(self._random.uniform(0.0, self._channel.jitter_s)) if self._channel.jitter_s else 0.0
 
 
 class MediaStream:
@@ -77,10 +89,12 @@ class MediaStream:
         sounds: Sounds,
         advance: Callable[[], None],
         tell: Callable[[StreamOrder, str, str], None],
+        breaks_after_s: float | None = None,
     ) -> None:
         self._call, self._order, self._clock, self._sounds = call, order, clock, sounds
         self._account_sid, self._token = account_sid, auth_token
         self._advance, self._tell = advance, tell
+        self._breaks_at_s = None if breaks_after_s is None else order.at_s + breaks_after_s
         phone = call.phone
         self._network = Network(phone.channel if phone else Channel(), (phone.seed if phone else 0) + call.call_number)
         self._first = self._next = round(order.at_s / _FRAME_S) * _FRAME
@@ -112,6 +126,9 @@ class MediaStream:
             while await self._step(socket):
                 if reader.done():
                     break
+                if self._breaks_at_s is not None and self._call.line.now_s >= self._breaks_at_s:
+                    socket.transport.abort()  # no goodbye at all
+                    return
             await self._send(socket, "stop", {"stop": {"accountSid": self._account_sid, "callSid": self._call.sid}})
         except ConnectionClosed:
             pass
@@ -148,6 +165,8 @@ class MediaStream:
 
     async def _step(self, socket: ClientConnection) -> bool:
         """Send what has become audible since; false when there will be no more."""
+        if (late_s := self._network.delay_s) > 0:
+            await self._clock.sleep(late_s)
         self._advance()
         line, over = self._call.line, self._order.over or self._call.over
         stop = math.floor(line.now_s * RATE_HZ / _FRAME + 1e-6) * _FRAME

@@ -11,6 +11,7 @@ class Switches:
 
     `callback_delay_s` and `recording_delay_s` are audit seconds. `callbacks_lost` and `callbacks_doubled` name events
     (ringing, answered, …); `callbacks_swapped` sends each callback after the one that follows it.
+    `stream_breaks_after_s` lets the next media stream break off without a word after so long, once.
     `answer_with` lets the next requests fail with these HTTP statuses (429, 500, …), one each.
     """
 
@@ -26,3 +27,4 @@ class Switches:
     insights_complete_s: float = 1800.0
     answer_with: tuple[int, ...] = ()
     ended_call_code: int = 21220
+    stream_breaks_after_s: float | None = None

@@ -111,7 +111,29 @@ class StopStream:
     name: str
 
 
-Verb = StartStream | StopStream | SayVerb | PlayDigits | PlayUrl | PauseVerb | Gather | RecordVerb | Redirect | Hangup
+@dataclass(frozen=True, slots=True)
+class RoomVerb:
+    """Join the conference room of this name until it ends, then fetch `action`. `ends_it`: leaving it ends it."""
+
+    room: str
+    ends_it: bool
+    action: str | None
+    method: str
+
+
+Verb = (
+    StartStream
+    | StopStream
+    | SayVerb
+    | PlayDigits
+    | PlayUrl
+    | PauseVerb
+    | Gather
+    | RecordVerb
+    | RoomVerb
+    | Redirect
+    | Hangup
+)
 
 _KNOWN: dict[str, frozenset[str]] = {
     "Say": frozenset({"voice", "language", "loop"}),
@@ -131,13 +153,22 @@ _KNOWN: dict[str, frozenset[str]] = {
     "Start": frozenset({"action", "method"}),
     "Stop": frozenset(),
     "Connect": frozenset({"action", "method"}),
+    "Dial": frozenset(
+        {"action", "method", "timeout", "timeLimit", "hangupOnStar", "callerId", "record", "trim", "answerOnBridge"}
+    ),
 }
 _NESTED = {
     "Gather": frozenset({"Say", "Play", "Pause"}),
     "Start": frozenset({"Stream"}),
     "Stop": frozenset({"Stream"}),
     "Connect": frozenset({"Stream"}),
+    "Dial": frozenset({"Conference"}),
 }
+_CONFERENCE = frozenset(
+    {"muted", "beep", "startConferenceOnEnter", "endConferenceOnExit", "waitUrl", "waitMethod", "maxParticipants"}
+    | {"statusCallback", "statusCallbackEvent", "statusCallbackMethod", "record", "trim", "region", "coach"}
+    | {"participantLabel", "jitterBufferSize", "eventCallbackUrl", "recordingStatusCallback"}
+)
 _STREAM = frozenset({"url", "name", "track", "statusCallback", "statusCallbackMethod"})
 TRACKS = {"inbound_track": ("inbound",), "outbound_track": ("outbound",), "both_tracks": ("inbound", "outbound")}
 
@@ -210,12 +241,27 @@ def _verb(element: ET.Element, given: Mapping[str, str], warnings: list[str]) ->
             beep = given.get("playBeep", "true") == "true"
             timeout_s, max_s = float(_whole(given, "timeout", 5)), float(_whole(given, "maxLength", 3600))
             return RecordVerb(timeout_s, max_s, finish_on, beep, given.get("action"), method)
+        case "Dial":
+            return _dial(element, given, warnings)
         case "Start" | "Stop" | "Connect":
             return _stream(element, warnings)
         case "Redirect":
             return Redirect(text, method)
         case _:
             return Hangup()
+
+
+def _dial(element: ET.Element, given: Mapping[str, str], warnings: list[str]) -> Verb:
+    inside = list(element)
+    if len(inside) != 1 or inside[0].tag != "Conference":
+        raise TwimlError(12200, "<Dial> holds other than one <Conference>, which is all that this exchange connects to")
+    for name in sorted(set(inside[0].attrib) - _CONFERENCE):
+        warnings.append(f'<Conference> has no attribute "{name}"')
+    room = (inside[0].text or "").strip()
+    if not room:
+        raise TwimlError(13223, "Dial: Conference name is empty")
+    ends_it = inside[0].get("endConferenceOnExit", "false") == "true"
+    return RoomVerb(room, ends_it, given.get("action"), given.get("method", "POST"))
 
 
 def _stream(element: ET.Element, warnings: list[str]) -> Verb:
