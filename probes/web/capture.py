@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from playwright.async_api import Error
 
 if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
+    from playwright.async_api import Frame, Locator, Page
 
 LONGEST_SOURCE_CHARS = 5_000_000
 TALLEST_PICTURE_PX = 10_000
@@ -19,10 +19,15 @@ PAGE_MAY_TAKE_S = 15.0
 _SHORTEST_SECRET = 4
 
 _SOURCE = """longest => {
-  const copy = document.documentElement.cloneNode(true);
+  const roots = [], waiting = [document];
+  while (waiting.length && roots.length < 1000) for (const element of waiting.pop().querySelectorAll('*'))
+    if (element.shadowRoot) { roots.push(element.shadowRoot); waiting.push(element.shadowRoot); }
+  const copy = document.documentElement.cloneNode(!roots.length);
   for (const field of copy.querySelectorAll('input[type=password]')) field.removeAttribute('value');
   const doctype = document.doctype ? new XMLSerializer().serializeToString(document.doctype) + '\\n' : '';
-  const text = doctype + copy.outerHTML;
+  // A copy has no shadow trees; what is written in them is written out where they are.
+  const text = doctype + (!roots.length ? copy.outerHTML : document.documentElement.getHTML({ shadowRoots: roots })
+    .replace(/<input\\b[^>]*\\btype="?password\\b[^>]*>/gi, field => field.replace(/ value="[^"]*"/i, '')));
   return text.length <= longest ? text : text.slice(0, longest)
     + `\\n<!-- cut here: the whole page has ${text.length} characters -->`;
 }"""
@@ -31,8 +36,10 @@ _SIZE = "() => [document.documentElement.scrollWidth, document.documentElement.s
 T = TypeVar("T")
 
 
-async def source(page: Page, patience_s: float) -> str | None:
-    """Return the page's source as it now stands, without the values of password fields; None if it does not answer."""
+async def source(page: Page | Frame, patience_s: float) -> str | None:
+    """Return a page's or frame's source as it now stands, shadow trees written out, without the values of password
+    fields; None if it does not answer.
+    """
     text = await _within_reason(page.evaluate(_SOURCE, LONGEST_SOURCE_CHARS), patience_s)
     return None if text is None else str(text)
 

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as TooSlow
 
 from probes.browser import Bounds, fresh_connections, has_ended
+from probes.duration import Duration
 from probes.errors import Failure, FailureKind, Side, Unavailable
 from probes.events import PageCaptured, ValueRead
 from probes.model import Artifact, Sighting, Tools
@@ -34,7 +35,7 @@ from probes.web.trial import Trial
 from probes.web.walls import wall_on
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, Locator, Page
+    from playwright.async_api import BrowserContext, ElementHandle, Frame, Locator, Page
 
 # Real seconds. A page is quiet when nothing was under way for so long; some pages never are.
 _QUIET_S = 0.3
@@ -72,11 +73,29 @@ async def open_session(
         yield session
 
 
+class Place(Protocol):
+    """Where a contact takes place, whatever its kind."""
+
+    @property
+    def url(self) -> str:
+        """The page that it begins with."""
+        ...
+
+    @property
+    def timeout(self) -> Duration:
+        """How long a page may take (real time)."""
+        ...
+
+    def address(self, path: str) -> str:
+        """Return the address that `path` means there."""
+        ...
+
+
 class Session:
     """One contact on the web: `sightings` is what was seen so far, `sent` whether the act may have left."""
 
     def __init__(
-        self, channel: Channel, texts: Texts, tools: Tools, traffic: Traffic, kept: Kept | None = None
+        self, channel: Place, texts: Texts, tools: Tools, traffic: Traffic, kept: Kept | None = None
     ) -> None:
         self.channel, self.texts, self.tools, self.traffic, self.kept = channel, texts, tools, traffic, kept
         self.logging_in = False
@@ -118,17 +137,19 @@ class Session:
             )
             await browser.detach()
 
-    async def attempt(self, work: Awaitable[None], where: str) -> Failure | None:
+    async def attempt(
+        self, work: Awaitable[None], where: str, *, at_most_s: float = _CONTACT_MAY_TAKE_S
+    ) -> Failure | None:
         """Do some work in the open browser, within a bound on the whole contact; return what it failed by, if so."""
         try:
-            async with asyncio.timeout(_CONTACT_MAY_TAKE_S):
+            async with asyncio.timeout(at_most_s):
                 await work
         except StepFailed as exc:
             return self._unless_ended(exc.failure)
         except Error as exc:
             return self._from_browser(exc, where)
         except TimeoutError:
-            text = f"{where} was not through after {_CONTACT_MAY_TAKE_S:g} s"
+            text = f"{where} was not through after {at_most_s:g} s"
             return self._unless_ended(Failure(FailureKind.TIMEOUT, Side.NOT_KNOWN, where, text))
         return None
 
@@ -227,14 +248,21 @@ class Session:
             going.cancel()
             flooded.cancel()
 
-    async def _press(self, element: Locator, target: str, name: str) -> None:
+    async def _press(self, element: Locator | ElementHandle, target: str, name: str) -> None:
         try:
             await element.click()
         except Error as exc:
             raise self.unusable(exc, target, name) from exc
 
     async def _click(self, target: str, name: str) -> None:
-        element = await self.find(target, "click", name)
+        await self.press(await self.find(target, "click", name), target, name)
+
+    async def press(self, element: Locator | ElementHandle, target: str, name: str) -> None:
+        """Click on an element and wait until what that loads is there; goes on in a page that it opens.
+
+        Raises:
+            StepFailed: it cannot be clicked, or the page that comes is none.
+        """
         self._kept = False
         mark, popups = len(self.traffic.requests), len(self.traffic.popups)
         await self._press(element, target, name)
@@ -467,8 +495,8 @@ class Session:
 
     # --- what is kept ---
 
-    async def capture(self, step: str) -> None:
-        """Keep the page as it stands: screenshot, source and what it is called."""
+    async def capture(self, step: str, frame: Frame | None = None) -> None:
+        """Keep the page as it stands: screenshot, source (of a frame, if one is given) and what it is called."""
         at_utc = self.tools.clock.now_utc()
         self._captures, self._kept = self._captures + 1, True
         name = f"{self._captures:02d}-" + re.sub(r"[^a-z0-9]+", "-", step.lower()).strip("-")
@@ -476,7 +504,7 @@ class Session:
         try:
             hopeless = self.traffic.flooded.is_set() or has_ended(self.page.context)
             patience_s = _HOPELESS_MAY_TAKE_S if hopeless else PAGE_MAY_TAKE_S
-            html_text = await source(self.page, patience_s)
+            html_text = await source(frame or self.page, patience_s)
             if html_text is not None:
                 data = self.texts.scrub(html_text).encode("utf-8", "replace")
                 artifacts.append(self.tools.artifacts.put(data, "text/html", f"{name}.html"))
