@@ -1,7 +1,7 @@
 """How a vendor's chat treats its visitors: opened once, held by a script, watched from the first to the last moment.
 
-A chat is live for minutes, so `submit` starts it among the running contacts and `collect` takes what it has seen. After a
-crash the conversation is looked for with what the browser kept; it is never opened a second time.
+A chat is live for minutes, so `submit` starts it among the running contacts and `collect` takes what it has seen. After
+a crash the conversation is looked for with what the browser kept; it is never opened a second time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from probes.browser import origin_name
 from probes.chatting.channel import Channel, Handle
 from probes.errors import Failure, FailureKind, Side, UserError
 from probes.events import Action, ContactOutcome
@@ -43,8 +44,6 @@ def acts(spec: Spec) -> tuple[Act, ...]:
     for text in (channel.url, *channel.texts(spec.script or "")):
         check_text(text, known)
     check_names(channel.open, known)
-    from probes.browser import origin_name
-
     first = origin_name(channel.url)
     others = sorted({host.lower() for host in channel.hosts} - {first})
     longest = min(channel.chat_at_most, spec.longest)
@@ -89,9 +88,7 @@ async def collect(handle: Handle, tools: Tools) -> Seen:
     if contact is None:
         return await _not_here(handle, tools)
     news = await contact.news(handle.told, _NEWS_WITHIN_S)
-    kept: Handle = replace(
-        contact.handle, told=handle.told + len(news), looked_at_utc=tools.clock.now_utc()
-    )
+    kept: Handle = replace(contact.handle, told=handle.told + len(news), looked_at_utc=tools.clock.now_utc())
     ended = contact.ended
     if ended is None or len(contact.sightings) > kept.told:
         return Seen(sightings=news, handle=kept, finished=False, again_s=_again_s(tools))

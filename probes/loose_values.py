@@ -41,7 +41,7 @@ class PlainVerb:
         def read(value: object) -> object:
             if isinstance(value, str) and value in self.verbs:
                 return {value: True}
-            if isinstance(value, dict):
+            if isinstance(value, dict) and not {key for key, inner in value.items() if inner is not None} - {"as"}:
                 return {key: True if key in self.verbs and inner is None else inner for key, inner in value.items()}
             return value
 

@@ -169,8 +169,7 @@ class _Reading:
         try:
             probe = self._load(kind.text)
         except UserError as exc:
-            fix = exc.fix if kind.text in registry.PLANNED else choices(registry.PROBES, kind.text)
-            self._add((*place, "kind"), exc.message, fix)
+            self._add((*place, "kind"), exc.message, choices(registry.PROBES, kind.text))
             return None
         channel = self._piece(probe.Channel, node, place)
         return channel.beside(self._folder) if hasattr(channel, "beside") else channel

@@ -1,1 +1,1 @@
-"""What the chat probe is made of: its part of the plan, finding a chat on a page, reading it, holding it by a script."""
+"""What the chat probe is made of: its part of the plan, finding a chat on a page, reading it, holding it."""

@@ -134,8 +134,9 @@ class ChatContact:
         if began_at is None:
             self._begins(at)
         self._set(opened_at_utc=at)
+        self._watch.held_from = None
         url = self._session.texts.scrub(self._session.page.url)
-        self._watch.add(ChatOpened(url), at, self._session.last_artifacts)
+        self._watch.add(ChatOpened(url), at, self._watch.last_artifacts)
 
     async def _talk(self) -> None:
         texts = self._session.texts
@@ -146,7 +147,7 @@ class ChatContact:
             typed=texts.typed,
             language=self._handle.values.get("persona.language", "en"),
             said=self._said,
-            mark=self._handle.opened_at_utc or self._clock.now_utc(),
+            mark=self._handle.started_at_utc,
         )
         await run.run(self._channel.scripts[self._handle.script])
 
@@ -218,7 +219,7 @@ class ChatContact:
         """Wait a little for a message that is still growing."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLES_S):
-                while self._watch.transcript.unsettled_since is not None:
+                while self._watch.transcript.unsettled_since is not None:  # noqa: ASYNC110  (looks change it)
                     await asyncio.sleep(0.05)
 
     async def _keep(self, step: str) -> None:

@@ -65,7 +65,7 @@ class Hand:
         frame = self._page.frame
         if frame is None:
             return None
-        found = await self._page.element(frame, _CHOICE, name)
+        found = await self._page.element(frame, "choice(argument)", name)
         if found is None:
             return None
         at = self._session.tools.clock.now_utc()
@@ -113,7 +113,7 @@ class Hand:
     async def _send(self, frame: Frame, field: ElementHandle, text: str) -> datetime:
         """Press the button that sends, else Enter; the other one only if the text stayed in the field, unsent."""
         clock = self._session.tools.clock
-        button = await self._page.element(frame, _SEND_BUTTON)
+        button = await self._page.element(frame, "sender()")
         ways = [button, None] if button is not None and await button.is_enabled() else [None]
         for way in ways:
             at = clock.now_utc()
@@ -140,12 +140,3 @@ class Hand:
     async def _holds(self, frame: Frame, text: str) -> bool:
         held = await self._page.ask(frame, "held(findInput())")
         return isinstance(held, str) and says(held, text)
-
-
-_SEND_BUTTON = "(() => { const { input, root } = place(); return input ? sendButton(root ?? document.body, input) : null; })()"
-_CHOICE = """(() => { const { input, log, root } = place(); if (!log) return null;
-  const bare = text => text.replace(/\\s+/g, ' ').trim().toLowerCase(), wanted = bare(argument);
-  const named = choiceElements(root, log, input).filter(one => bare(say(one) || one.value || label(one)) === wanted);
-  const alike = named.length ? named : choiceElements(root, log, input).filter(one => bare(say(one) || one.value || label(one)).includes(wanted));
-  const other = alike.length ? alike : everything(log).filter(one => bare(say(one)) === wanted && style(one).cursor === 'pointer');
-  return other.length ? other[other.length - 1] : null; })()"""

@@ -158,7 +158,8 @@ class Opening:
         await self._session.capture("form", frame)
         button = await self._page.element(frame, "formButton()")
         if button is None:
-            raise failed(FailureKind.ELEMENT_NOT_FOUND, Side.OURS, "open form", "the form before the chat has no button")
+            text = "the form before the chat has no button"
+            raise failed(FailureKind.ELEMENT_NOT_FOUND, Side.OURS, "open form", text)
         self._begin()
         await self._click(button)
 
@@ -188,7 +189,8 @@ class Opening:
         ]
         places = sorted({url.split("/")[2] for url in blocked if url.startswith("http")})
         if places:
-            text = f"no chat came on {url} within {waits_s:g} s; it wants {', '.join(places[:5])}, which the plan does not name: add to hosts what is the chat's"
+            wants = f"it wants {', '.join(places[:5])}, which the plan does not name: add to hosts what is the chat's"
+            text = f"no chat came on {url} within {waits_s:g} s; {wants}"
             return failed(FailureKind.OUT_OF_BOUNDS, Side.OURS, "open", self._session.texts.scrub(text))
         what = "nothing that looks like a chat's launcher" if not clicks else "what we pressed led to no chat"
         page_text = " ".join((await self._session.page_text()).split())[:200]

@@ -88,7 +88,7 @@ const isEnabled = element => !!element && !element.disabled && !element.readOnly
   && element.getAttribute('contenteditable') !== 'false';
 
 // --- the list of messages ---
-const LISTS = /(^|[-_ ])(messages?|msgs?|transcript|conversations?|chat-?log|thread|history|timeline|message-?list|chat-?(body|content|area|window)|feed|stream|bubbles|dialog-?flow)([-_ ]|$|list|container|body|area|wrap)/i;
+const LISTS = /(^|[-_ ])(messages|msgs|transcript|conversations?|chat-?log|thread|history|timeline|(message|msg)-?(s-)?(list|container|area|pane|feed|view)|chat-?(body|content|area|window|messages|history|list|feed)|feed|bubbles)([-_ ]|$)/i;
 const listScore = element => {
   const role = element.getAttribute('role'), live = element.getAttribute('aria-live'), at = box(element);
   if (at.height < 20 || at.width < 80) return 0;
@@ -99,6 +99,9 @@ const listScore = element => {
   if (['ul', 'ol'].includes(element.localName) || role === 'list') score += 1;
   return score;
 };
+// A list that was found stays the one, unless another is much likelier: what is said later must not look like a list.
+const stay = ([score, best], input) => state.log && state.log !== best && state.log.isConnected && seen(state.log)
+  && !(input && within(input, state.log)) && score < listScore(state.log) + 4 ? state.log : best;
 const findLog = input => {
   if (cfg.parts.log) return select(cfg.parts.log).find(element => box(element).width > 1) ?? null;
   const scored = everything().map(element => [listScore(element), element])
@@ -110,7 +113,7 @@ const findLog = input => {
   }
   for (let around = parent(input), depth = 0; around && depth < 14; around = parent(around), depth++) {
     const inside = scored.filter(([, element]) => within(element, around));
-    if (inside.length) return inside.reduce((best, one) => one[0] >= best[0] ? one : best)[1];
+    if (inside.length) return stay(inside.reduce((best, one) => one[0] >= best[0] ? one : best), input);
     const beside = kids(around).filter(one => !within(input, one) && seen(one) && box(one).height > 100 && kids(one).length > 1 && say(one).length > 20);
     if (beside.length && depth >= 1) return beside.reduce((best, one) => box(one).height > box(best).height ? one : best);
   }
@@ -132,7 +135,7 @@ const DELIVERY = /^\W*(sent|sending…?|sending|delivered|read|seen|not delivere
 const NAMES = ['author', 'sender', 'username', 'nick', 'nickname', 'displayname'];
 const isName = element => { const set = tokens(words(element)); return hasAny(set, NAMES) || (set.has('name') && !set.has('file'))
   || (set.has('from') && set.size < 4) || element.getAttribute('itemprop') === 'name'; };
-const SYSTEM = ['system', 'notice', 'notification', 'event', 'announcement', 'info', 'service', 'activity', 'alert', 'divider', 'separator'];
+const SYSTEM = ['system', 'notice', 'notification', 'event', 'announcement', 'activity', 'divider', 'separator'];
 const OURS = ['visitor', 'customer', 'client', 'me', 'mine', 'self', 'own', 'outgoing', 'user', 'guest', 'out', 'outbound', 'right', 'you'];
 const THEIRS = ['agent', 'bot', 'operator', 'incoming', 'received', 'assistant', 'them', 'left', 'staff', 'in', 'inbound', 'support', 'admin', 'ai', 'virtual', 'system', 'other'];
 const ROLES = ['bot', 'chatbot', 'robot', 'assistant', 'virtual', 'ai', 'automated', 'agent', 'operator', 'human', 'staff', 'representative'];
@@ -194,9 +197,9 @@ const authorOf = (element, left) => {
   const bold = parts.find(one => ['b', 'strong', 'h3', 'h4', 'h5', 'h6', 'cite', 'figcaption', 'header', 'dt'].includes(one.localName) && say(one) && say(one).length <= 60);
   if (bold) { const text = say(bold), all = say(element);
     if (all.startsWith(text) && all.length > text.length && (/:$/.test(text) || !INLINE.has(style(bold).display) || all[text.length] === '\n')) { left.add(bold); return text.split('\n')[0].replace(/\s*:$/, ''); } }
-  const leaves = parts.filter(one => isLeaf(one) && say(one) && !INLINE.has(style(one).display));
+  const leaves = parts.filter(one => isLeaf(one) && say(one) && !left.has(one) && !(parent(one) && isLeaf(parent(one)) && parent(one) !== element));
   if (leaves.length >= 2) { const first = leaves[0], rest = leaves[1], text = say(first);
-    if (text.length <= 40 && !/[?!…]$|[.]$/.test(text) && !TIME.test(text) && (parseFloat(style(first).fontSize) < parseFloat(style(rest).fontSize) || parseInt(style(first).fontWeight) > parseInt(style(rest).fontWeight))) { left.add(first); return text; } }
+    if (box(first).bottom <= box(rest).top + 3 && text.length <= 40 && !/[?!…]$|[.]$/.test(text) && !TIME.test(text) && (parseFloat(style(first).fontSize) < parseFloat(style(rest).fontSize) || parseInt(style(first).fontWeight) > parseInt(style(rest).fontWeight))) { left.add(first); return text; } }
   const face = parts.find(one => one.localName === 'img' && one.alt && one.alt.length <= 40 && /[\p{L}]{2}/u.test(one.alt) && !/avatar|profile|photo|picture|image|icon|logo|emoji/i.test(one.alt));
   return face ? face.alt : null;
 };
@@ -240,7 +243,9 @@ const read = (element, group) => {
   }
   const source = cfg.parts.text ? select(cfg.parts.text, element)[0] ?? element : element;
   const when = time ? (time.getAttribute('datetime') || time.getAttribute('title') || say(time)) : null;
-  return { node: nodeId(element), text: say(source, left), author, role, time: when, ours: sideOf(element), notice };
+  let text = say(source, left);
+  if (author && text.startsWith(author)) text = text.slice(author.length).replace(/^\s*:?\s*/, '') || text;
+  return { node: nodeId(element), text, author, role, time: when, ours: sideOf(element), notice };
 };
 const authorOfGroup = (group, outside) => {
   const named = everything(group).find(one => one !== group && !outside.has(one) && ![...outside].some(other => within(one, other)) && isName(one) && say(one) && say(one).length <= 60);
@@ -318,3 +323,14 @@ const snapshot = () => {
   };
 };
 const held = element => element ? (element.isContentEditable ? say(element) : element.value ?? say(element)) : null;
+const sender = () => { const { input, root } = place(); return input ? sendButton(root ?? document.body, input) : null; };
+const choice = name => {
+  const { input, log, root } = place();
+  if (!log) return null;
+  const bare = text => (text ?? '').replace(/\s+/g, ' ').trim().toLowerCase(), wanted = bare(name);
+  const nameOf = element => bare(say(element) || element.value || label(element)), offered = choiceElements(root, log, input);
+  for (const fits of [nameOf, element => nameOf(element).includes(wanted) ? wanted : ''].map(of => offered.filter(one => of(one) === wanted)))
+    if (fits.length) return fits[fits.length - 1];
+  const other = everything(log).filter(one => bare(say(one)) === wanted && style(one).cursor === 'pointer');
+  return other.length ? other[other.length - 1] : null;
+};

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Real seconds that a page may take to answer; one that is busy with itself for longer shows its visitors nothing either.
+# Real seconds that a page may take to answer; one that is busy with itself for longer shows nobody anything.
 _ANSWER_S = 10.0
 _MOST_FRAMES = 40
-# What a widget hides in a closed tree could not be read; its pages see no difference.
+# What a widget hides in a closed tree could not be read.
 _OPEN_TREES = """(() => { const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (how) { return attach.call(this, { ...how, mode: 'open' }); }; })()"""
 

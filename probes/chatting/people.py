@@ -6,20 +6,19 @@ import re
 from collections.abc import Iterable
 
 _MACHINE = re.compile(
-    r"\b(?:chat-?)?bots?\b|\w+bot\b|\brobots?\b|\bvirtual|virtuel|virtuell|\bassistants?\b|\bassistente?[nr]?\b|\basistente\b|"
-    r"\bautomat|\bA\.?I\.?\b|\bKI\b|\bIA\b|\bsystem\b|\bcopilot\b",
+    r"\b(?:chat-?)?bots?\b|\w+bot\b|\brobots?\b|\bvirtual|virtuel|virtuell|\bassistants?\b|\bassistente?[nr]?\b|"
+    r"\basistente\b|\bautomat|\bA\.?I\.?\b|\bKI\b|\bIA\b|\bsystem\b|\bcopilot\b",
     re.IGNORECASE,
 )
 _PERSON = re.compile(
-    r"\bhumans?\b|\bstaff\b|\brepresentative\b|\b(?:support|service|customer care|live) (?:agent|specialist|advisor|engineer)\b|"
+    r"\bhumans?\b|\bstaff\b|\brepresentative\b|"
+    r"\b(?:support|service|customer care|live) (?:agent|specialist|advisor|engineer)\b|"
     r"\bteam member\b|\bmitarbeiter|\bberater|\bconseill|\basesor",
     re.IGNORECASE,
 )
 
 
-def is_machine(
-    name: str | None, role: str | None, bots: Iterable[str] = (), humans: Iterable[str] = ()
-) -> bool | None:
+def is_machine(name: str | None, role: str | None, bots: Iterable[str] = (), humans: Iterable[str] = ()) -> bool | None:
     """Return whether an author is a machine by what the chat calls it; None where that says nothing."""
     for known, answer in ((bots, True), (humans, False)):
         if name is not None and any(_same(name, each) for each in known):

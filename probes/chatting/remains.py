@@ -1,4 +1,4 @@
-"""After a crash: is the conversation still there? The page is opened with what the browser kept, and nothing is pressed."""
+"""After a crash: is the conversation still there? The page is opened as the browser was, and nothing is pressed."""
 
 from __future__ import annotations
 

@@ -136,9 +136,7 @@ class ScriptStep:
     @property
     def texts(self) -> tuple[str, ...]:
         """The texts of this step alone in which names are filled."""
-        return tuple(
-            text for text in (self.say, self.choose, self.ask_human, self.disclose) if isinstance(text, str)
-        )
+        return tuple(text for text in (self.say, self.choose, self.ask_human, self.disclose) if isinstance(text, str))
 
     @property
     def inner(self) -> tuple[tuple[ScriptStep, ...], ...]:

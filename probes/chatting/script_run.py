@@ -93,7 +93,7 @@ class ScriptRun:
             return await self._choose(step.choose)
         if step.wait_for is not None:
             return await self._wait_for(step.wait_for)
-        return await self._until(lambda standing: None, step.wait.s if step.wait else 0.0, Outcome.DONE)
+        return await self._until(lambda _: None, step.wait.s if step.wait else 0.0, Outcome.DONE)
 
     def _words(self, given: bool | str, ours: Mapping[str, str]) -> str:
         return given if isinstance(given, str) else ours.get(self.language[:2], ours["en"])

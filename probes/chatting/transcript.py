@@ -1,8 +1,8 @@
-"""From what the chat shows, moment by moment, to its messages: each once, with when it came and when it was whole (pure).
+"""From what the chat shows, moment by moment, to its messages: each once, with when it came and was whole (pure).
 
 A list of messages is no stable thing. Widgets rebuild it at every turn, drop old messages that are out of sight, let a
-text grow word by word, change one, take one away, or lose all at a reload. What is shown is laid beside what is known, in
-order, by the element where that is still the same one, else by the words.
+text grow word by word, change one, take one away, or lose all at a reload. What is shown is laid beside what is known,
+in order, by the element where that is still the same one, else by the words.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from probes.web.moments import without_relative
 
 _COMPARED = 400  # so many of the last messages are laid beside what is shown
 _ALIKE = 0.6
+# What stands beside our own words: whose they are, when they were sent, whether they were read.
+_BESIDE = re.compile(
+    r"(?:\d|am|pm|you|me|said|sie|ich|vous|moi|tú|yo|just|now|ago|seconds?|minutes?|sending|sent|delivered|read|seen"
+    r"|gesendet|zugestellt|gelesen|envoyé|distribué|lu|enviado|entregado|leído)*"
+)
 _SPACES = re.compile(r"\s+")
 
 
@@ -64,7 +69,7 @@ class Change:
 
 @dataclass(slots=True)
 class Transcript:
-    """All messages of one chat. `settle_s`: so long a text must have stood still; `gone_s`: so long must one be away."""
+    """All messages of one chat. `settle_s`: so long must a text have stood still; `gone_s`: so long one be away."""
 
     settle_s: float
     gone_s: float
@@ -225,13 +230,14 @@ def plain(text: str) -> str:
 
 
 def says(shown: str, sent: str) -> bool:
-    """Return whether a text shown is what we sent: signs may be drawn otherwise, and a time or a tick stand beside it."""
+    """Return whether a text shown is what we sent: signs may be drawn otherwise, a time or a tick stand beside it."""
     if shown == sent:
         return True
     bare, wanted = _bare(shown), _bare(sent)
     if not wanted:
         return False
-    return bare == wanted or (wanted in bare and len(bare) <= len(wanted) + 24 and len(wanted) >= 3)
+    before, found, after = bare.partition(wanted)
+    return bool(found) and all(_BESIDE.fullmatch(rest) for rest in (before, after))
 
 
 def _bare(text: str) -> str:

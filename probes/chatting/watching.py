@@ -78,7 +78,9 @@ class Watch:
         self._missing_at: datetime | None = None
         self._mute_at: datetime | None = None
         self._human_names: set[str] = set()
-        self._kept_s = float("-inf")
+        self._keeping_at: datetime | None = None
+        self.last_artifacts: tuple[Artifact, ...] = ()
+        self.held_from: datetime | None = self._clock.now_utc()  # nothing is told before the chat's opening is
 
     # --- looking ---
 
@@ -184,9 +186,7 @@ class Watch:
             queue_shown = queue_shown or notice.means is NoticeKind.QUEUE
             if text not in self._loose:
                 self._notice(text, notice, now)
-        if self._loose and not queue_shown and any(
-            read_notice(text).means is NoticeKind.QUEUE for text in self._loose
-        ):
+        if self._loose and not queue_shown and any(read_notice(text).means is NoticeKind.QUEUE for text in self._loose):
             self._leave_queue(now)
         self._loose = set(texts)
 
@@ -256,16 +256,16 @@ class Watch:
     async def keep(self, step: str) -> None:
         """Keep the page as it stands, and tell what has settled by now with it."""
         self._telling, self._to_tell = self._to_tell, []
-        before = len(self._session.sightings)
+        self._keeping_at = self._clock.now_utc()
+        self._take_pages()
         try:
             with contextlib.suppress(Error):
                 await self._session.capture(step, self._page.frame)
         finally:
-            artifacts = self._session.sightings[-1].artifacts if len(self._session.sightings) > before else ()
+            artifacts = self._session.last_artifacts
             for line in self._telling:
                 self._tell(line, artifacts)
-            self._telling = []
-            self._take_sightings()
+            self._telling, self._keeping_at = [], None
             self._flush()
 
     def _tell(self, line: Line, artifacts: tuple[Artifact, ...]) -> None:
@@ -276,7 +276,6 @@ class Watch:
         if self._is_notice(line):
             self._notice(item.text, notice, line.first_at, artifacts)
             return
-        zone = None
         self._add(
             MessageSeen(
                 message_key=line.key,
@@ -285,7 +284,7 @@ class Watch:
                 subject=None,
                 text=self._scrub(bounded(item.text)),
                 claimed_at_text=self._scrub(item.time[:_LONGEST_NAME]) if item.time else None,
-                claimed_at_utc=claimed_moment(item.time, zone=zone) if item.time else None,
+                claimed_at_utc=claimed_moment(item.time, zone=None) if item.time else None,
                 absent_at_utc=line.absent_at,
                 author_role=self._scrub(item.role[:_LONGEST_NAME]) if item.role else None,
                 settled_at_utc=line.settled_at,
@@ -295,9 +294,9 @@ class Watch:
         )
         handle = cast(Handle, self._contact.handle)
         self._contact.handle = replace(handle, seen=(*handle.seen, line.key))
-        if item.ours is not True and notice.means in (NoticeKind.QUEUE, NoticeKind.ENDED, NoticeKind.TRANSFERRED):
-            if notice.means is not NoticeKind.QUEUE or notice.position or notice.announced_wait_s:
-                self._notice(item.text, notice, line.first_at, artifacts)
+        says_wait = notice.means is NoticeKind.QUEUE and (notice.position or notice.announced_wait_s)
+        if item.ours is not True and (says_wait or notice.means in (NoticeKind.ENDED, NoticeKind.TRANSFERRED)):
+            self._notice(item.text, notice, line.first_at, artifacts)
 
     def add(self, what: Payload, at: datetime, artifacts: tuple[Artifact, ...] = ()) -> None:
         """Add something that we did."""
@@ -307,17 +306,15 @@ class Watch:
     def _add(self, what: Payload, at: datetime, artifacts: tuple[Artifact, ...] = ()) -> None:
         self._pending.append(Sighting(what=what, at_utc=at, artifacts=artifacts))
 
-    def _take_sightings(self) -> None:
-        self._pending += self._session.sightings
-        self._session.sightings.clear()
-
     def _latest_told(self) -> datetime:
         told = self._contact.sightings
         return told[-1].at_utc if told else datetime.min.replace(tzinfo=self._clock.now_utc().tzinfo)
 
     def _flush(self, *, all_of_it: bool = False) -> None:
         """Tell in order what is not later than something that is still to be told."""
+        self._take_pages()
         held = [line.first_at for line in (*self._telling, *self._to_tell)]
+        held += [at for at in (self.held_from, self._keeping_at) if at is not None]
         if (since := self.transcript.unsettled_since) is not None:
             held.append(since)
         limit = None if all_of_it or not held else min(held)
@@ -327,6 +324,13 @@ class Watch:
         if ready:
             self._pending = [each for each in self._pending if limit is not None and each.at_utc >= limit]
             self._contact.saw(*ready)
+
+    def _take_pages(self) -> None:
+        """Take over the pages that were kept meanwhile."""
+        if self._session.sightings:
+            self.last_artifacts = self._session.last_artifacts
+            self._pending += self._session.sightings
+            self._session.sightings.clear()
 
     def close(self, at: datetime) -> None:
         """Tell all that is left, whole or not; nothing more is seen after it."""
@@ -339,7 +343,6 @@ class Watch:
             self._tell(line, ())
         if self.standing.ended is not None:
             self._add(self.standing.ended, max(self.standing.ended_at or at, self._latest_told()))
-        self._take_sightings()
         self._flush(all_of_it=True)
 
     def _scrub(self, text: str) -> str:
@@ -354,5 +357,3 @@ def _says_more(notice: Notice, earlier: Notice | None) -> bool:
         return notice.announced_wait_s != earlier.announced_wait_s and notice.announced_wait_s is not None
     differs_s = abs(notice.announced_wait_s - earlier.announced_wait_s)
     return differs_s >= max(_WAIT_CHANGED_S, _WAIT_CHANGED_RATIO * earlier.announced_wait_s)
-
-

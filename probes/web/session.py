@@ -94,9 +94,7 @@ class Place(Protocol):
 class Session:
     """One contact on the web: `sightings` is what was seen so far, `sent` whether the act may have left."""
 
-    def __init__(
-        self, channel: Place, texts: Texts, tools: Tools, traffic: Traffic, kept: Kept | None = None
-    ) -> None:
+    def __init__(self, channel: Place, texts: Texts, tools: Tools, traffic: Traffic, kept: Kept | None = None) -> None:
         self.channel, self.texts, self.tools, self.traffic, self.kept = channel, texts, tools, traffic, kept
         self.logging_in = False
         self.trial: Trial | None = None
