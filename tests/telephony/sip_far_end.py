@@ -184,6 +184,8 @@ async def main(plan: dict[str, list[dict[str, Any]]], truth: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    if any("centre" in step for steps in plan.values() for step in steps):
+        import tests.telephony.far_end  # noqa: F401  (takes a moment, in which nobody must be waiting)
     runtime = Runtime()
     listen = f"sip_listen 127.0.0.1:{port}\n"
     await runtime.start(Config(net_interface="127.0.0.1", max_concurrent_calls=None, extra_config_text=listen))
