@@ -1,19 +1,21 @@
 """What a message of a case is: our own words coming back, a machine's receipt, or a person's answer, and what it asks.
 
-By words alone, from the language files: neither a header nor a sender's name decides. Every conclusion carries the
-words it rests on; what the words do not decide is `UNSURE` and waits for a person. Which words came from the author is
-`reading_text`'s work, when a promise is due `reading_due`'s.
+By words first, from the language files; headers and roles (`reading_facts`) are signs beside them. Neither a header
+nor a sender's name decides. Every conclusion carries the words it rests on; what is not plain is `UNSURE` or of low
+confidence, and waits for a person. Which words came from the author is `reading_text`'s work, when a promise is due
+`reading_due`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
 from audit.analysis.reading_due import has_due_words, read_due
+from audit.analysis.reading_facts import MachineSign, Weight, machine_sign, undelivered
 from audit.analysis.reading_languages import (
     CommonWords,
     Language,
@@ -105,6 +107,11 @@ class Reading:
     confidence: float
     cues: tuple[Cue, ...] = ()
 
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether it is not sure enough what this is."""
+        return self.kind is MessageKind.UNSURE or self.confidence < _PLAIN
+
 
 @dataclass(frozen=True, slots=True)
 class FoundPromise:
@@ -144,6 +151,8 @@ _NOT_WITH = {
     "question": ("survey", "hold_permission", "new_ticket", "upsell", "robot"),
     "closed": ("survey",),
 }
+_PLAIN = 0.7
+"""A kind of less confidence than this rests on no plain sign: it waits for a person's look."""
 _ANSWERING = frozenset({CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.REASON})
 
 
@@ -154,6 +163,8 @@ def plain(text: str) -> str:
 
 def read_message(message: MessageSeen, ours: Sequence[str] = ()) -> Reading:
     """Say what a message is.
+
+    What a mail's headers and a page's words beside a name say of a machine is one sign among the others.
 
     Args:
         message: as a page or mailbox showed it.
@@ -174,7 +185,31 @@ def read_message(message: MessageSeen, ours: Sequence[str] = ()) -> Reading:
             return Reading(MessageKind.OURS, "", 0.9)
         return Reading(MessageKind.UNSURE, shown(message.text[:200]), 0.3)
     found = _read(left, message.subject or "")
-    return _with_ours(found, ours) if ours else found.reading
+    reading = _with_ours(found, ours) if ours else found.reading
+    if report := undelivered(message.mail):
+        return Reading(MessageKind.MACHINE, report, 0.95, (Cue(CueKind.BOUNCE, report, 0.95),))
+    sign = machine_sign(message)
+    return reading if sign is None else _weighed(reading, sign)
+
+
+def _weighed(reading: Reading, sign: MachineSign) -> Reading:
+    """Add what stands beside the words: it settles what they leave open, and casts doubt where they are not plain."""
+    if reading.kind in (MessageKind.RECEIPT, MessageKind.MACHINE):
+        return replace(reading, confidence=max(reading.confidence, 0.95))
+    weak = sign.weight is Weight.WEAK
+    if sign.weight is not Weight.DECLARED:
+        if reading.kind is MessageKind.ANSWER:
+            plain_words, some_words = reading.confidence >= 0.9, reading.confidence >= _PLAIN
+            if plain_words or (some_words and weak):
+                return replace(reading, confidence=0.8 if plain_words and weak else 0.7)
+            if some_words or weak:
+                return Reading(MessageKind.UNSURE, sign.quote, 0.5, reading.cues)
+        elif reading.kind is not MessageKind.UNSURE or weak or reading.confidence >= 0.5:
+            return reading
+    confidence = 0.85 if sign.weight is Weight.DECLARED else 0.7
+    return Reading(
+        MessageKind.MACHINE, sign.quote, confidence, tuple(c for c in reading.cues if c.kind in _ON_MACHINES)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.analysis.reading import CueKind, MessageKind, own_words, plain, promises_in, read_message
+from audit.analysis.reading import CueKind, MessageKind, Reading, own_words, plain, promises_in, read_message
 from audit.analysis.reading_due import due_moment, read_due
 from audit.analysis.reading_languages import all_languages, folded, languages_of
 from audit.analysis.reading_rules import RuleSet, stems_of
@@ -16,6 +16,8 @@ from audit.analysis.reading_text import sentences
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
 from bench.reading_bench import labelled
+from probes.errors import Side
+from probes.events import MailFacts, MailHeader, MessageSeen
 from tests.analysis.book import said
 
 LONDON = BusinessCalendar("Mon-Fri 09:00-17:30", "Europe/London", "GB")
@@ -99,6 +101,51 @@ def test_quotes_and_signatures_are_taken_off_and_a_postscript_kept() -> None:
 
 def test_words_below_a_quote_are_kept() -> None:
     assert own_words("On Mon, 2 Mar 2026, Ada wrote:\n> help\nI reset it.") == "I reset it."
+
+
+def mailed(text: str, *headers: tuple[str, str], report: str | None = None, role: str | None = None) -> Reading:
+    lines = tuple(MailHeader(name, value) for name, value in headers)
+    facts = MailFacts("m@x", "desk@vendor.example", "message_id", None, None, report, None, lines, (), False)
+    return read_message(MessageSeen("m", Side.VENDOR, "Anna", None, text, None, None, None, role, None, facts))
+
+
+PERSON, BARE = "Hi Jo, I looked at your file and mended it.", "The parcel lies in Hamburg."
+
+
+def test_no_header_makes_a_machine_of_plain_words() -> None:
+    for header in [("auto-submitted", "auto-generated"), ("auto-submitted", "auto-replied"), ("precedence", "bulk")]:
+        assert mailed(PERSON, header).kind is MessageKind.ANSWER
+        assert mailed(PERSON, header).confidence < mailed(PERSON).confidence
+
+
+def test_a_receipt_without_any_header_is_a_receipt() -> None:
+    assert mailed("We have received your request.").kind is MessageKind.RECEIPT
+
+
+def test_headers_decide_where_words_leave_it_open_and_are_named() -> None:
+    replied, generated = (
+        mailed(BARE, ("auto-submitted", "auto-replied")),
+        mailed(BARE, ("auto-submitted", "auto-generated")),
+    )
+    assert (replied.kind, replied.quote) == (MessageKind.MACHINE, "Auto-Submitted: auto-replied")
+    assert generated.kind is MessageKind.UNSURE
+    assert mailed(BARE, ("auto-submitted", "no")) == mailed(BARE)
+
+
+def test_a_delivery_report_is_no_answer_whatever_it_says() -> None:
+    reading = mailed(PERSON, report="failed")
+    assert reading.kind is MessageKind.MACHINE
+    assert [cue.kind for cue in reading.cues] == [CueKind.BOUNCE]
+
+
+def test_an_author_whom_the_page_calls_a_machine_is_one_and_a_name_alone_is_not() -> None:
+    assert mailed(PERSON, role="Virtual assistant").kind is MessageKind.MACHINE
+    assert mailed(PERSON, role="Customer advisor").kind is MessageKind.ANSWER
+
+
+def test_what_is_not_plain_waits_for_a_person() -> None:
+    assert mailed(BARE).waits_for_a_person
+    assert not mailed(PERSON).waits_for_a_person
 
 
 def test_asked_again_needs_that_it_was_given() -> None:
