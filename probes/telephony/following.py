@@ -36,6 +36,7 @@ _PRICE_AT_MOST_S = 300.0
 _WORK_REAL_S = 20.0  # a carrier takes real time to make a recording, however fast an audit's clock runs
 _OVERDUE_S = 60.0  # how long after every limit a call may still be up before we end it ourselves
 _SAME_ACT_S = 8.0  # our clock and the recording's zero differ by little; keys sound soon after they were sent
+_ACT_REAL_S = 1.0  # how long it takes a carrier to begin what it is told to do, however fast an audit's clock runs
 _SURE_ANSWER_S = 3.0  # a look-to-look gap up to this gives the answer's moment while the call lasts
 
 
@@ -202,7 +203,8 @@ class Following:
         from probes.telephony.hearing import hear, sides
 
         try:
-            heard, samples = await asyncio.to_thread(hear, data, self.handle.planned)
+            done_at_s = self.handle.live.done_at_s if self.handle.live is not None else None
+            heard, samples = await asyncio.to_thread(hear, data, self.handle.planned, done_at_s)
         except LibsndfileError as exc:
             # Unreadable bytes may still hold identification digits: they are not kept where there were any.
             if not self.handle.secrets:
@@ -279,8 +281,9 @@ class Following:
         if not self.handle.recorded:
             return  # said when it was done
         began_at = live.media_starts_at_utc or self.handle.dialled_at_utc
+        same_s = _SAME_ACT_S + _ACT_REAL_S * self.tools.clock.factor
         for act, done_s, t_s in zip(live.done, live.done_at_s, heard_s, strict=True):
-            if t_s is not None and starts_at is not None and abs(t_s - done_s) < _SAME_ACT_S:
+            if t_s is not None and starts_at is not None and abs(t_s - done_s) < same_s:
                 self._say(done_event(act, t_s), starts_at + timedelta(seconds=t_s), clock=ClockName.MEDIA)
             else:
                 self._say(done_event(act, None), began_at + timedelta(seconds=done_s))

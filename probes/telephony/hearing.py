@@ -26,7 +26,8 @@ _CLEARLY_MORE = 1.5
 _MASK_MARGIN_S = 0.06
 _EARLY_S = 1.0  # how much earlier than planned our own sound may come
 
-_SOUNDS_WITHIN_S = 5.0  # how long after it was sent a key may sound
+_SOUNDS_WITHIN_S = 6.0  # how long after it was sent a key or line may sound
+_ZEROS_DIFFER_S = 1.5  # between a call's live audio and its recording
 
 _BLOCK_S = 60.0
 
@@ -64,8 +65,12 @@ class Heard:
     why: tuple[str, ...]
 
 
-def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Samples]:
+def hear(
+    recording: bytes, planned: tuple[Planned, ...], done_at_s: tuple[float, ...] | None = None
+) -> tuple[Heard, Samples]:
     """Return what a recording says about our own side, and its samples, shape (n, channels), digits silenced.
+
+    `done_at_s` is about when each act was done, where a live call's script reacted; else they follow each other.
 
     Raises:
         soundfile.LibsndfileError: the bytes are no sound.
@@ -78,7 +83,8 @@ def hear(recording: bytes, planned: tuple[Planned, ...]) -> tuple[Heard, Samples
     ours, why = _our_channel(fits, active, planned)
     placed: tuple[Placed | None, ...] = (None,) * len(planned)
     if ours is not None:
-        placed = _place(planned, keys[ours] if fits[ours] else (), active[ours] if channels > 1 else None)
+        heard_keys = keys[ours] if fits[ours] else ()
+        placed = _place(planned, heard_keys, active[ours] if channels > 1 else None, done_at_s)
     masks = _masks(planned, placed, keys)
     kept: bytes | None = _silenced(samples, rate_hz, masks) if masks else recording
     if channels == 1 and any(act.is_secret for act in planned) and fits[0] < sum(act.key_count for act in planned):
@@ -215,7 +221,10 @@ def _our_channel(
 
 
 def _place(
-    planned: tuple[Planned, ...], keys: tuple[Key, ...], active: NDArray[np.bool_] | None
+    planned: tuple[Planned, ...],
+    keys: tuple[Key, ...],
+    active: NDArray[np.bool_] | None,
+    done_at_s: tuple[float, ...] | None,
 ) -> tuple[Placed | None, ...]:
     """Walk through the script and the sounds of our channel side by side; stop at the first act not heard."""
     spans = _spans(active, keys) if active is not None else []
@@ -229,6 +238,9 @@ def _place(
             found, lost = Placed(mine[0].start_s, mine[-1].end_s), False
         elif act.key_count:
             next_key, lost = len(keys), True
+        elif act.text is not None and done_at_s is not None:
+            from_s = max(at_s, done_at_s[index] - _ZEROS_DIFFER_S)
+            found = _line(spans, from_s, 0.0, math.inf)
         elif act.text is not None and not lost:
             found = _line(spans, at_s - _EARLY_S, *_after(planned, index, keys, next_key))
             lost = found is None

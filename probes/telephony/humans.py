@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 
 from probes.audio.timeline import Kind
 from probes.events import StepOutcome
 from probes.telephony.ear import Ear
 from probes.telephony.live_line import LiveLine
 
-_PAUSED_S = 0.6
+_PAUSED_S, _SHORT_PAUSE_S = 1.2, 0.6
 _LONGEST_GREETING_S = 12.0
 _DIRECT_PAUSED_S = 1.2  # without a hold before it, a voice is most often a menu
 _SETTLES_S = 4.0  # after an answer: by then a recording has been found out
 _LISTENER_LATE_S = 1.6
 _REGARDLESS_RATIO = 0.6
-_MOST_ASKED = 6
+_SHORTEST_ANSWER_S = 0.25
+_TURN_S = 0.7  # between two sentences of a recording there is less
+_MOST_TRIES, _MOST_ASKED = 2, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +78,36 @@ class HumanWait:
         return began_s, False
 
     async def _judge(self, at_s: float, *, after_hold: bool) -> Found:
-        unsure = Found(StepOutcome.UNSURE, at_s, "a new voice, which did not answer")
         if self.ask is None:
-            return Found(
-                StepOutcome.HUMAN, at_s, "a voice that was not heard before, after the music; it was not asked"
+            return Found(StepOutcome.HUMAN, at_s, "a new voice after the music; it was not asked")
+        tape = Found(StepOutcome.REPEAT, at_s, "a recording")
+        within_s = self.answer_within_s
+        for _ in range(_MOST_TRIES):
+            await self.line.until(lambda ear: ear.quiet_s() >= _PAUSED_S or ear.plays or None, _LONGEST_GREETING_S)
+            if self.asked >= _MOST_ASKED or await self._taken_back(at_s, or_music=True):
+                return tape
+            self.asked += 1
+            begin_s, end_s = await self.ask()
+            reaction = await self.line.until(
+                partial(_reaction, begin_s=begin_s, end_s=end_s, within_s=within_s),
+                within_s + _LISTENER_LATE_S + 0.5,
             )
-        await self.line.until(lambda ear: ear.quiet_s() >= _PAUSED_S or ear.plays or None, _LONGEST_GREETING_S)
-        if await self._taken_back(at_s, or_music=True):
-            return Found(StepOutcome.REPEAT, at_s)
-        self.asked += 1
-        begin_s, end_s = await self.ask()
-        answer_s = await self.line.until(
-            lambda ear: _answer(ear, begin_s, end_s, self.answer_within_s),
-            self.answer_within_s + _LISTENER_LATE_S + 0.5,
-        )
-        if answer_s is None or answer_s < 0:
-            if answer_s is not None:
-                return Found(StepOutcome.REPEAT, at_s, "the voice went on while we spoke, as a recording does")
-            return Found(StepOutcome.REPEAT, at_s) if await self._taken_back(at_s, or_music=True) else unsure
-        # It may still turn out to have been a message: then it is said again, or the music comes back.
-        await self.line.until(lambda ear: ear.plays or ear.quiet_s() >= _PAUSED_S or None, _SETTLES_S)
-        if await self._taken_back(answer_s) or (after_hold and await self._taken_back(at_s)):
-            return Found(StepOutcome.REPEAT, at_s)
-        return Found(StepOutcome.HUMAN, at_s, f"it answered {max(0.0, answer_s - end_s):.1f} s after our question")
+            if reaction is None:
+                if await self._taken_back(at_s, or_music=True):
+                    return tape
+                return Found(StepOutcome.UNSURE, at_s, "a new voice, which did not answer")
+            if reaction.kind is _Kind.SPOKE_ON:
+                continue  # a human may have begun just when we did; a recording does it again
+            # It may still turn out to have been a message: then it is said again, or the music comes back.
+            await self.line.until(lambda ear: ear.plays or ear.quiet_s() >= _SHORT_PAUSE_S or None, _SETTLES_S)
+            if await self._taken_back(reaction.at_s) or (after_hold and await self._taken_back(at_s)):
+                return tape
+            if reaction.kind is _Kind.ANSWERED:
+                late_s = max(0.0, reaction.at_s - end_s)
+                return Found(StepOutcome.HUMAN, at_s, f"it answered {late_s:.1f} s after our question")
+            if after_hold:
+                return Found(StepOutcome.UNSURE, at_s, "it spoke on over our question, and again after a pause")
+        return tape
 
     async def _taken_back(self, at_s: float, *, or_music: bool = False) -> bool:
         """Return whether a voice is a recording after all; with `or_music` also where music plays now."""
@@ -107,22 +118,31 @@ class HumanWait:
         return bool(await self.line.until(recorded, 1.0))
 
 
-def _answer(ear: Ear, begin_s: float, end_s: float, within_s: float) -> float | None:
-    """Return when the answer to a line from `begin_s` to `end_s` began; −1: the voice went on regardless."""
+class _Kind(StrEnum):
+    ANSWERED = "answered"
+    SPOKE_ON_AND_AGAIN = "spoke_on_and_again"
+    SPOKE_ON = "spoke_on"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reaction:
+    kind: _Kind
+    at_s: float
+
+
+def _reaction(ear: Ear, begin_s: float, end_s: float, within_s: float) -> _Reaction | None:
+    """Return how the voice took a line of ours from `begin_s` to `end_s`; None while there is nothing to tell."""
     if ear.now.end_s < end_s:
         return None
+    speech = [one for one in ear.stretches(begin_s) if one.kind is Kind.SPEECH]
     over_s = ear.spoken_s(begin_s, end_s)
-    goes_on = any(
-        one.kind is Kind.SPEECH and one.start_s < end_s - 0.3 and one.end_s > end_s + 0.3
-        for one in ear.stretches(begin_s)
-    )
-    if over_s >= _REGARDLESS_RATIO * max(0.5, end_s - begin_s) and goes_on:
-        return -1.0
-    for one in ear.stretches(begin_s):
-        if (
-            one.kind is Kind.SPEECH
-            and end_s - 0.5 <= one.start_s <= end_s + within_s
-            and one.end_s - one.start_s > 0.25
-        ):
-            return one.start_s
-    return None
+    spoke_on = over_s >= _REGARDLESS_RATIO * max(0.5, end_s - begin_s)
+    before_s = begin_s
+    for one in speech:
+        soon = end_s - 0.5 <= one.start_s <= end_s + within_s and one.end_s - one.start_s > _SHORTEST_ANSWER_S
+        if soon and not spoke_on:
+            return _Reaction(_Kind.ANSWERED, one.start_s)
+        if soon and one.start_s - before_s >= _TURN_S:
+            return _Reaction(_Kind.SPOKE_ON_AND_AGAIN, one.start_s)
+        before_s = one.end_s
+    return _Reaction(_Kind.SPOKE_ON, end_s) if spoke_on and ear.now.end_s >= end_s + within_s else None
