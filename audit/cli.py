@@ -124,6 +124,19 @@ def check(
 
 
 @app.command()
+def record(
+    url: Annotated[str, typer.Argument(help="Where the portal's ticket form is, or its start page.")],
+    out: Annotated[Path, typer.Option("--out", help="The plan file to write.")] = Path("recorded.yaml"),
+    home: HomeOption = None,
+) -> None:
+    """Open a browser, watch a person use the portal once, and write the plan for it."""
+    from audit.commands.recording import record as watch
+
+    text = watch(url, out, _settings(home), say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"{text}\nwrote {out}\nRead it, then run: holdproof check --try {out}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of plans, for editors."""
     from audit.plan.schema import plan_schema

@@ -13,6 +13,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -83,6 +84,12 @@ async def launch(
         UserError: the browser that the user named does not start or is too old.
         Unavailable: none was found; the message names the places looked at and three cures.
     """
+    if seen and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise Unavailable(
+            "a browser window needs a screen, and there is none here",
+            at="DISPLAY and WAYLAND_DISPLAY are not set",
+            fix="run this at a desktop, or give it a screen: xvfb-run, VNC or ssh -X",
+        )
     tried: list[str] = []
     for place in places(playwright.chromium.executable_path, explicit):
         started = await _start(playwright, place, seen=seen)
@@ -140,12 +147,16 @@ def _first_line(message: str) -> str:
 
 
 @asynccontextmanager
-async def open_browser(explicit: str | None = None) -> AsyncIterator[tuple[Browser, FoundBrowser]]:
+async def open_browser(
+    explicit: str | None = None, *, seen: bool = False
+) -> AsyncIterator[tuple[Browser, FoundBrowser]]:
     """Start a browser for one piece of work (printing a report) and end it afterwards; raises as `launch`."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        browser, found = await launch(playwright, explicit)
+        for name, script in ENGINES.items():
+            await playwright.selectors.register(name, script, content_script=True)
+        browser, found = await launch(playwright, explicit, seen=seen)
         try:
             yield browser, found
         finally:

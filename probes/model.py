@@ -10,7 +10,7 @@ A probe is a module with
     async def submit(spec, tools) -> Seen       does the one act that the vendor notices (ticket, call, reply)
     async def collect(handle, tools) -> Seen    looks, without any effect on the vendor
     async def reconcile(spec, since_utc, tools) -> Reconciled   after a crash: was it done?
-    async def rehearse(spec, tools)             only where it can be tried without effect: as far as the act, not further
+    async def rehearse(spec, tools)             only where it can be tried: as far as the act, and no further
     async def abandon(handle, tools) -> Handle  only where something can be live: ends it at once (the kill switch)
     def in_words(spec) -> tuple[str, ...]       only where a script decides what is done: the script, for `check`
     def unfit(spec, can) -> UserError | None    only where it hangs on what a carrier can: why this one cannot

@@ -151,6 +151,11 @@ async def find(page: Page, target: str, verb: str, step: str, wait_s: float) -> 
     raise AssertionError("unreachable: _explain raises")
 
 
+async def matches_of(page: Page, target: str, verb: str) -> list[Locator]:
+    """Return all that a target fits on a page at this moment."""
+    return await _matches(page, stages(target, verb), verb)
+
+
 async def _matches(page: Page, ways: tuple[_Stage, ...], verb: str) -> list[Locator]:
     """Return what the first way that finds anything finds, over all frames; a hidden file field counts as seen.
 
