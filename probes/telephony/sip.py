@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,13 +25,15 @@ from probes.telephony.carrier import (
     Say,
 )
 from probes.telephony.sip_config import CURE, MISSING, SipConfig, installed
-from probes.telephony.sip_journal import Held, Journal
+from probes.telephony.sip_farewell import Goodbye, goodbye_of, send
+from probes.telephony.sip_journal import GOODBYE, Entry, Held, Journal
 from probes.telephony.sip_line import SipLine
 from probes.telephony.sip_records import ERROR_S, status_of
 from probes.telephony.sip_stack import JITTER_S, SipStack
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _END_AT_MOST_S = 6.0
+_OWED_FOR = timedelta(hours=5)  # no call is allowed to last longer
 _KEPT_S = 120.0  # how long what came of an ended call can still be read by who was late
 
 
@@ -66,8 +68,15 @@ class SipCarrier:
         return SipCall(self, line)
 
     async def status(self, call_id: str) -> CallStatus:
-        """Return what the call's record says; the same in whatever process."""
-        return status_of(await asyncio.to_thread(self._journal.read, call_id))
+        """Return what the call's record says; the same in whatever process.
+
+        A call whose process has died is ended first, by whoever looks at it: nobody else would.
+        """
+        entry = await asyncio.to_thread(self._journal.read, call_id)
+        if call_id not in self._lines and (goodbye := _unsaid_goodbye(entry)) is not None:
+            await self._take_leave(call_id, goodbye)
+            entry = await asyncio.to_thread(self._journal.read, call_id)
+        return status_of(entry)
 
     async def hang_up(self, call_id: str) -> None:
         """End the call; where another process holds it, ask that one."""
@@ -95,6 +104,16 @@ class SipCarrier:
         stack, self._stack = self._stack, None
         if stack is not None:
             await asyncio.to_thread(stack.release)
+
+    async def _take_leave(self, call_id: str, goodbye: Goodbye) -> None:
+        held = await asyncio.to_thread(self._journal.take_over, call_id)
+        if held is None:
+            return
+        try:
+            answer = await send(goodbye, self._config.user, self._config.password)
+            held.add(GOODBYE, uri=goodbye.uri, answer=answer)
+        finally:
+            held.close()
 
     async def join(self, line: SipLine, number: str, ring_at_most_s: float) -> bool:
         """Call our auditor and put the two calls together; when the auditor hangs up, the first call is ended too."""
@@ -187,6 +206,16 @@ class SipCall:
     async def join(self, number: str, ring_at_most_s: float) -> bool:
         """Call our auditor and join the calls."""
         return await self._carrier.join(self._line, number, ring_at_most_s)
+
+
+def _unsaid_goodbye(entry: Entry) -> Goodbye | None:
+    """Return the goodbye that a call is owed: it was answered, its process has died, and it may still be up."""
+    happened = {line.what for line in entry.lines}
+    if entry.held or "answered" not in happened or happened & {"ended", GOODBYE}:
+        return None
+    if datetime.now(UTC) - entry.lines[0].at_utc > _OWED_FOR:
+        return None
+    return goodbye_of(entry.lines)
 
 
 @lru_cache(maxsize=64)

@@ -21,7 +21,7 @@ from typing import Any
 from probes.errors import Unavailable
 
 FORMAT, VERSION = "holdproof/sip-call", 1
-NOT_PLACED = "not_placed"
+NOT_PLACED, GOODBYE = "not_placed", "goodbye"
 _CALL_ID = re.compile(r"\d{8}T\d{12}-[0-9a-f]{12}")
 
 
@@ -117,6 +117,19 @@ class Journal:
         except OSError as exc:
             raise Unavailable(f"the record of call {call_id} cannot be read: {exc}", fix=f"look at {path}") from exc
         return Entry(call_id, _lines(text), held, text)
+
+    def take_over(self, call_id: str) -> Held | None:
+        """Hold the record of a call whose process is gone; None: it is not, or another process was quicker."""
+        try:
+            handle = os.open(self._path(call_id), os.O_WRONLY | os.O_APPEND)
+        except OSError as exc:
+            raise Unavailable(f"the record of call {call_id} cannot be written: {exc}") from exc
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        return Held(call_id, datetime.now(UTC), handle, self._asked(call_id))
 
     def find(self, to: str, caller_id: str, since_utc: datetime) -> tuple[str, ...]:
         """Return the calls between these numbers written down at or after a moment, oldest first."""

@@ -83,9 +83,9 @@ class SipLine:
         self._held.add("placed")
         self._timer = self._loop.call_later(self._ring_at_most_s, self._at_limit, "ring_limit")
 
-    def on_message(self, at_utc: datetime, sent: bool, text: str) -> None:
+    def on_message(self, at_utc: datetime, sent: bool, wire: str, text: str) -> None:
         """A SIP message of this call went over the wire."""
-        self._held.add("message", at_utc, direction="sent" if sent else "received", text=text)
+        self._held.add("message", at_utc, direction="sent" if sent else "received", wire=wire, text=text)
 
     def on_event(self, event: StackEvent) -> None:
         """The stack saw something happen."""

@@ -15,7 +15,8 @@ from typing import Any
 from probes.errors import Failure, FailureKind, Side
 from probes.events import ClockName
 from probes.telephony.carrier import AudioEnd, CallState, CallStatus, RawRecord
-from probes.telephony.sip_journal import Entry, Line
+from probes.telephony.sip_journal import GOODBYE, Entry, Line
+from probes.telephony.sip_messages import Head
 
 ERROR_S = 0.1  # our own clock, read when the message has gone through the stack
 _SAME_S = 1.0  # a message this near to what the stack said of it is the message meant
@@ -133,7 +134,11 @@ def _status(
 
 def _lost(entry: Entry, answered: bool, ringing_at: datetime | None, answered_at: datetime | None) -> CallStatus:
     """The process that placed the call is gone, and nobody can say more than what it had written down."""
+    goodbye = next((line for line in entry.lines if line.what == GOODBYE), None)
+    confirmed = goodbye is not None and str(goodbye.data.get("answer", "")).startswith("SIP/2.0 2")
     text = "the process of ours that held the call ended, and the call's audio with it"
+    if confirmed:
+        text += "; another one found it and hung up"
     if not answered:
         text = "the process of ours that placed the call ended: whether it was answered is not known"
     failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "call" if answered else "dial", text)
@@ -145,6 +150,7 @@ def _lost(entry: Entry, answered: bool, ringing_at: datetime | None, answered_at
         True if answered else None,
         ringing_at,
         answered_at,
+        ended_at=goodbye.at_utc if goodbye is not None and confirmed else None,
         failure=failure,
         bye_from=side,
         bye_source=source,
@@ -245,19 +251,15 @@ def _messages(lines: tuple[Line, ...]) -> Iterator[_Message]:
         text = line.data.get("text")
         if line.what != "message" or not isinstance(text, str):
             continue
-        head = text.split("\r\n\r\n")[0].split("\n\n")[0]
-        first, *rest = head.splitlines() or [""]
-        headers = {name.strip().lower(): value.strip() for name, _, value in (one.partition(":") for one in rest)}
-        about = headers.get("cseq", "").rpartition(" ")[2]
-        reason = headers.get("reason")
+        head = Head.of(text)
+        reason = head.get("reason") or None
         cause = re.search(r"Q\.850\s*;.*?cause\s*=\s*(\d{1,3})", reason or "", re.IGNORECASE)
-        answer = re.match(r"SIP/2\.0 ([1-6]\d\d)", first)
         yield _Message(
             at_utc=line.at_utc,
             ours=line.data.get("direction") == "sent",
-            method="" if answer else first.partition(" ")[0],
-            code=int(answer.group(1)) if answer else None,
-            about=about,
+            method=head.request,
+            code=head.code,
+            about=head.about,
             reason=reason[:200] if reason else None,
             cause=int(cause.group(1)) if cause else None,
         )

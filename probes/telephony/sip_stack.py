@@ -70,7 +70,7 @@ class SipStack:
         self._agents: dict[tuple[SipConfig, str], UserAgent] = {}
         self._dialling = 0
         self._unassigned: list[StackEvent] = []
-        self._messages: list[tuple[str, datetime, bool, str]] = []
+        self._messages: list[tuple[str, datetime, bool, str, str]] = []
         self._dead = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sip", daemon=True)
@@ -212,19 +212,19 @@ class SipStack:
         self._handler = _Messages(self)
         logger.addHandler(self._handler)
 
-    def message(self, at_utc: datetime, sent: bool, text: str) -> None:
+    def message(self, at_utc: datetime, sent: bool, wire: str, text: str) -> None:
         """Take a SIP message; called in the stack's logging thread."""
         found = _CALL_ID.search(text)
         if found and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._on_message, found.group(1), at_utc, sent, text)
+            self._loop.call_soon_threadsafe(self._on_message, found.group(1), at_utc, sent, wire, text)
 
-    def _on_message(self, sip_id: str, at_utc: datetime, sent: bool, text: str) -> None:
+    def _on_message(self, sip_id: str, at_utc: datetime, sent: bool, wire: str, text: str) -> None:
         text = _CREDENTIALS.sub(r"\1 (taken out)", text)
         line = self._by_sip_id.get(sip_id)
         if line is not None:
-            line.on_message(at_utc, sent, text)
+            line.on_message(at_utc, sent, wire, text)
             return
-        self._messages.append((sip_id, at_utc, sent, text))
+        self._messages.append((sip_id, at_utc, sent, wire, text))
         del self._messages[:-_KEPT_MESSAGES]
 
     def _on_event(self, event: StackEvent) -> None:
@@ -237,8 +237,8 @@ class SipStack:
             self._by_sip_id[event.call_id] = line
             mine = [one for one in self._messages if one[0] == event.call_id]
             self._messages = [one for one in self._messages if one[0] != event.call_id]
-            for _, at_utc, sent, text in mine:
-                line.on_message(at_utc, sent, text)
+            for _, at_utc, sent, wire, text in mine:
+                line.on_message(at_utc, sent, wire, text)
         line.on_event(event)
 
     def _on_dead(self) -> None:
@@ -300,4 +300,6 @@ class _Messages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         head, _, text = record.getMessage().partition("\n")
         if head.startswith(("TX ", "RX ")) and text:
-            self._stack.message(datetime.fromtimestamp(record.created, UTC), head.startswith("TX "), text)
+            self._stack.message(
+                datetime.fromtimestamp(record.created, UTC), head.startswith("TX "), head[3:].strip(), text
+            )

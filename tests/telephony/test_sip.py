@@ -373,6 +373,7 @@ async def main():
     one = carrier(sys.argv[1], Path(sys.argv[2]))
     dialled = await one.dial(request(sys.argv[3]))
     await one.live(dialled.call_id)
+    await asyncio.sleep(0.5)  # messages reach the record a little after the answer itself
     print(dialled.call_id, flush=True)
     await asyncio.sleep(60)
 
@@ -383,6 +384,7 @@ asyncio.run(main())
 async def test_a_call_of_another_process_can_be_ended_and_outlives_nothing(far: FarEnd, tmp_path: Path) -> None:
     since = datetime.now(UTC)
     one = carrier(far.server, tmp_path)
+    closed = len(far.did(LONG, "closed"))
     for end in ("hang up", "kill"):
         command = [sys.executable, "-c", DIES, far.server, str(tmp_path), LONG]
         other = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
@@ -396,10 +398,16 @@ async def test_a_call_of_another_process_can_be_ended_and_outlives_nothing(far: 
             assert status.ended_at_utc is not None
         other.kill()
         await other.wait()
+    assert len(far.did(LONG, "closed")) == closed + 1  # the killed process said nothing
     status = await one.status(call_id)
-    assert (status.state, status.answered, status.ended_at_utc) == (CallState.ENDED, True, None)
+    assert (status.state, status.answered) == (CallState.ENDED, True)
     assert status.failure is not None
     assert status.failure.side is Side.OURS
+    assert "hung up" in status.failure.text, status.raw[0].body.decode()
+    async with asyncio.timeout(20):  # whoever looked at its call did
+        while len(far.did(LONG, "closed")) != closed + 2:  # noqa: ASYNC110  (it is a file)
+            await asyncio.sleep(0.05)
+    assert await one.status(call_id) == status
     await one.hang_up(call_id)
     assert len(await one.find(LONG, CALLER, since)) == 2
     await one.close()

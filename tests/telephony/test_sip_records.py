@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from probes.errors import FailureKind, Side, Unavailable
 from probes.telephony.carrier import CallState, CallStatus
+from probes.telephony.sip_farewell import goodbye_of
 from probes.telephony.sip_journal import Entry, Held, Journal, Line
 from probes.telephony.sip_records import status_of
 
@@ -167,3 +168,54 @@ def test_whatever_is_in_a_record_a_status_comes_of_it(lines: list[Line], held: b
     if told.state is CallState.ENDED:
         json.loads(told.raw[0].body)
         assert told.answered is not False or told.failure is not None
+
+
+def farewell(**changes: str) -> str | None:
+    """Return the goodbye of a call whose messages are these."""
+    invite = (
+        "INVITE sip:+44@trunk.example SIP/2.0\r\nFrom: <sip:us@a>;tag=1\r\nTo: <sip:+44@trunk.example>\r\n"
+        "Call-ID: abc\r\nCSeq: 7 INVITE\r\nRoute: <sip:proxy.example;lr>\r\n\r\nv=0"
+    )
+    answer = (
+        "SIP/2.0 200 OK\r\nf: <sip:us@a>;tag=1\r\nt: <sip:+44@trunk.example>;tag=2\r\ni: abc\r\n"
+        "CSeq: 7 INVITE\r\nm: <sip:them@10.0.0.9:5080>\r\n"
+        "Record-Route: <sip:r1;lr>\r\nRecord-Route: <sip:r2;lr>\r\n\r\n"
+    )
+    ack = "ACK sip:them@10.0.0.9:5080 SIP/2.0\r\nCSeq: 7 ACK\r\n\r\n"
+    wire = "UDP 127.0.0.1:4000 -> 127.0.0.1:5060"
+    texts = {"invite": invite, "answer": answer, "ack": ack, **changes}
+    lines = tuple(
+        line(1, "message", direction="received" if name == "answer" else "sent", wire=wire, text=text)
+        for name, text in texts.items()
+    )
+    goodbye = goodbye_of(lines)
+    return None if goodbye is None else goodbye.text("127.0.0.1:9").decode()
+
+
+def test_a_goodbye_belongs_to_the_dialog_and_goes_the_way_that_was_recorded() -> None:
+    text = farewell()
+    assert text is not None
+    first, *headers = text.removesuffix("\r\n\r\n").split("\r\n")
+    assert first == "BYE sip:them@10.0.0.9:5080 SIP/2.0"
+    assert [one for one in headers if not one.startswith("Via")] == [
+        "Max-Forwards: 70",
+        "From: <sip:us@a>;tag=1",
+        "To: <sip:+44@trunk.example>;tag=2",
+        "Call-ID: abc",
+        "Route: <sip:r2;lr>",
+        "Route: <sip:r1;lr>",
+        "CSeq: 8 BYE",
+        "Content-Length: 0",
+    ]
+
+
+@pytest.mark.parametrize("missing", ["invite", "answer"])
+def test_no_goodbye_is_made_up_where_the_record_does_not_tell(missing: str) -> None:
+    assert farewell(**{missing: ""}) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(LINES, max_size=12))
+def test_whatever_is_in_a_record_a_goodbye_comes_of_it_or_none(lines: list[Line]) -> None:
+    goodbye = goodbye_of(tuple(lines))
+    assert goodbye is None or goodbye.uri.startswith("sip")
