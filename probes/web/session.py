@@ -91,6 +91,14 @@ class Place(Protocol):
         ...
 
 
+# What an element shows a reader: a list its chosen line, a field its content, all else its text.
+_SHOWN = """element => {
+  if (element.selectedOptions) return [...element.selectedOptions].map(option => option.text).join(', ');
+  const field = element.matches('input, textarea');
+  return field ? element.value : element.innerText ?? element.textContent ?? '';
+}"""
+
+
 class Session:
     """One contact on the web: `sightings` is what was seen so far, `sent` whether the act may have left."""
 
@@ -409,7 +417,7 @@ class Session:
         if spot.at == TITLE:
             return await self.page.title()
         element = await self.find(spot.at, "read", name)
-        return str(await element.evaluate("element => element.value ?? element.innerText"))
+        return str(await element.evaluate(_SHOWN))
 
     async def page_text(self) -> str:
         """Return the visible text of the page and its frames, bounded."""
