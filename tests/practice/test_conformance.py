@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import BaseModel
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
@@ -17,9 +18,10 @@ from twilio.rest import Client
 
 from probes.practice.switches import Switches
 from probes.practice.vendor import PracticeVendor
+from probes.telephony import twilio_answers as answers
 from tests.practice.conftest import client_of
 from tests.practice.test_call import THROUGH_THE_MENU, ended, place, until
-from tests.telephony.openapi import Exchange, judge, spec_folder
+from tests.telephony.openapi import DOCUMENTS, Exchange, judge, spec_folder
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., PracticeVendor]
@@ -129,6 +131,48 @@ def test_no_field_is_sent_that_the_provider_does_not_send(start: Start) -> None:
     lists = [json.loads(one.body)["recordings"][0] for one in witness.seen if b'"recordings": [{' in one.body]
     schemas = [known_fields("api.v2010.account.call.call_recording"), known_fields("api.v2010.account.recording")]
     assert all(any(set(row) <= schema for schema in schemas) for row in lists)
+
+
+def test_what_a_live_call_asks_and_is_answered_is_in_the_documents(start: Start) -> None:
+    vendor = start(factor=30.0)
+    client, witness = witnessed(vendor)
+    twice = {"status_callback": "http://127.0.0.1:1/s", "status_callback_event": ["ringing", "completed"]}
+    sid = place(client, vendor, "voicemail", '<Response><Pause length="60"/></Response>', record=True, **twice).sid
+    until(lambda: client.calls(sid).fetch().status == "in-progress")
+    assert client.calls(sid).update(twiml='<Response><Play digits="1"/><Pause length="60"/></Response>').sid == sid
+    named = {"parameter1_name": "token", "parameter1_value": "x", "track": "both_tracks", "name": "ear"}
+    stream = client.calls(sid).streams.create(url="ws://127.0.0.1:1/x", **named)
+    assert stream.status == "in-progress"
+    assert client.calls(sid).streams(stream.sid).update(status="stopped").status == "stopped"
+    room = '<Response><Dial><Conference waitUrl="" beep="false">a</Conference></Dial></Response>'
+    client.calls(sid).update(twiml=room)
+    assert client.calls(sid).update(status="completed").status == "completed"
+    with pytest.raises(TwilioRestException) as caught:
+        client.calls(sid).update(twiml=room)
+    assert caught.value.code == 21220
+    vendor.exchange.switches.ended_call_code = 20404
+    with pytest.raises(TwilioRestException) as caught:
+        client.calls(sid).update(twiml=room)
+    assert (caught.value.status, caught.value.code) == (404, 20404)
+    until(lambda: client.calls(sid).notifications.list())
+    assert faults(witness.seen) == []
+
+
+def test_our_reader_asks_for_no_field_that_the_provider_does_not_send() -> None:
+    """Every field that our client reads is in the provider's document; the summary's parts are untyped there."""
+    folder, untyped = spec_folder(), {"disconnected_by", "last_sip_response_num", "metrics", "packets_loss_percentage"}
+    documents = [json.loads((folder / name).read_text(encoding="utf-8")) for name in DOCUMENTS]
+    known = {
+        name
+        for document in documents
+        for schema in document["components"]["schemas"].values()
+        for name in schema.get("properties", {})
+    }
+    lists = {"calls", "recordings", "notifications", "events", "next_page_uri"}
+    kinds = [kind for kind in vars(answers).values() if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    read = {field.alias or name for kind in kinds for name, field in kind.model_fields.items()}
+    assert len(read) > 20
+    assert read - known - lists - untyped - {"inbound"} == set()
 
 
 def test_the_judge_finds_what_is_wrong(start: Start) -> None:

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager, suppress
 
 
 @asynccontextmanager
-async def proxy(to: str, prefix: str, *, cut: bool) -> AsyncIterator[str]:
-    """Lead `prefix` to HOST:PORT, the prefix cut off or kept; everything else is answered with 404."""
+async def proxy(to: str, prefix: str, *, cut: bool, adding: str = "") -> AsyncIterator[str]:
+    """Lead `prefix` to HOST:PORT, the prefix cut off or kept; everything else is answered with 404.
+
+    `adding` is a header that it adds to every request.
+    """
     host, _, port = to.partition(":")
 
     async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -30,6 +33,8 @@ async def proxy(to: str, prefix: str, *, cut: bool) -> AsyncIterator[str]:
         if cut:
             path = path[len(prefix) :]
         lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"connection: keep")]
+        if adding:
+            lines.insert(1, adding.encode())
         back, forth = await asyncio.open_connection(host, int(port))
         forth.write(b" ".join((method, path, b"\r\n".join(lines))))
         await asyncio.gather(pipe(reader, forth), pipe(back, writer))
