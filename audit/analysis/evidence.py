@@ -78,7 +78,9 @@ _SAID: dict[type, Callable[[Any], str]] = {
     e.ContactStarted: lambda what: f"Contact begun: {what.action} by {what.channel}",
     e.ContactEnded: _contact_ended,
     e.TicketSubmitted: lambda what: f"Ticket sent: {what.subject}",
-    e.ValueRead: lambda what: f"Read off the page: {what.name} {what.value}",
+    e.ValueRead: lambda what: (
+        f"Read off the {'mail' if what.url.startswith('mid:') else 'page'}: {what.name} {what.value}"
+    ),
     e.MessageSent: lambda what: f"Message sent: {what.subject}" if what.subject else "Message sent",
     e.MessageSeen: lambda what: f"Message seen{f' by {what.author}' if what.author else ''}",
     e.StatusSeen: lambda what: f"Status seen: {what.text}",

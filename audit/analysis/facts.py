@@ -450,10 +450,14 @@ def _in_contact(name: str) -> Callable[[Case, Contact | None, Event], None]:
     return take
 
 
-def _read_value(_case: Case, contact: Contact | None, event: Event) -> None:
+def _read_value(case: Case, contact: Contact | None, event: Event) -> None:
     assert isinstance(event.what, ValueRead)
-    if contact is not None and event.what.name == "ticket":
-        contact.ticket = contact.ticket or event
+    if contact is None or event.what.name != "ticket":
+        return
+    # By mail the number comes with an answer, in a later contact than the one that opened the ticket.
+    opened = (each for each in reversed(case.contacts.values()) if each.channel == contact.channel and each.submitted)
+    opener = next(opened, contact)
+    opener.ticket = opener.ticket or event
 
 
 _OURS = Reading(MessageKind.OURS, "", 1.0)

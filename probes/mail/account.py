@@ -69,7 +69,9 @@ class MailAccount:
 
     `address` is the mailbox's own; `aliases` are further addresses, or @domains, whose mail ends in it. `delimiter`
     divides a name from its sub-address, as in robin+case@customer.example; empty: the server knows none.
-    `authserv_id` is the name under which our own server signs Authentication-Results.
+    `authserv_id`
+    is the name under which our own server writes Authentication-Results. `answer_s` is how long a server may look
+    through a mail before it answers: giving up early makes nothing certain.
     """
 
     name: str
@@ -89,6 +91,7 @@ class MailAccount:
     authserv_id: str | None = None
     trusted_pem: str | None = None
     timeout_s: float = 30.0
+    answer_s: float = 180.0
 
     def __repr__(self) -> str:
         return f"MailAccount({self.name!r}, {self.address!r})"

@@ -122,7 +122,9 @@ class _Found:
         if html and (letters == 0 or (letters < _ENOUGH_PLAIN and len(html) > 4 * len(plain) + _ENOUGH_PLAIN)):
             plain = html
         plain = "\n".join(line.rstrip() for line in plain.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
-        plain = "".join(sign for sign in plain if sign == "\n" or sign == "\t" or sign.isprintable() or sign.isspace())
+        plain = "".join(
+            sign if sign in "\n\t" or sign.isprintable() else " " if sign.isspace() else "" for sign in plain
+        )
         if len(plain) > LONGEST_TEXT:
             self.too_long = True
             plain = f"{plain[:LONGEST_TEXT]} […cut after {LONGEST_TEXT} characters]"

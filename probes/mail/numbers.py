@@ -31,7 +31,7 @@ _HASH = re.compile(rf"(?<![\w&#])#\s?({_NUMBER}){_END}")
 _CODED = re.compile(r"(?<![\w-])((?:INC|REQ|RITM|SR|CS|TASK|CHG|PRB|TKT|SUP|HD|CAS|RMA)[-_]?\d{3,}[\w-]*)(?![\w])")
 _THREAD = re.compile(r"\bref:[!_]?([\w.]{6,40}):ref\b")
 _TOLD = re.compile(
-    rf"(?<!\w)(?:{_WORDS})[ -]?(?:{_KIND})\.?\s*(?:is|was|lautet|ist|est|es|è)?\s*:?\s*[\[(#]*\s*({_NUMBER}){_END}"
+    rf"(?<!\w)(?:{_WORDS})s?[ -]?(?:{_KIND})\.?\s*(?:is|was|lautet|ist|est|es|è)?\s*:?\s*[\[(#]*\s*({_NUMBER}){_END}"
     rf"|(?<!\w)(?:{_WORDS})\s*(?:#|n[°ºo]\.)\s*({_NUMBER}){_END}",
     re.IGNORECASE,
 )

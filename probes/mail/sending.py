@@ -17,9 +17,6 @@ from probes.mail.tokens import Tokens
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
-# A server may look through a mail before it answers for it; giving up early makes nothing certain.
-_ANSWER_S = 180.0
-
 
 class Left(StrEnum):
     """Whether a mail left us."""
@@ -67,7 +64,7 @@ async def send(account: MailAccount, tokens: Tokens, outgoing: Outgoing) -> Deli
         stage = Stage.RECIPIENT
         await smtp.rcpt(outgoing.recipient)
         stage = Stage.DATA
-        await smtp.data(outgoing.raw, timeout=_ANSWER_S)
+        await smtp.data(outgoing.raw, timeout=account.answer_s)
     except SMTPResponseException as exc:
         return Delivery(Left.NO, refusal(stage, exc.code, exc.message))
     except (SMTPException, OSError, EOFError) as exc:
