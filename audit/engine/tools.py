@@ -24,6 +24,7 @@ from probes.telephony.carrier import Carrier
 
 if TYPE_CHECKING:
     from probes.mail.mailbox import Mailbox
+    from probes.mail.watching import Watch
     from probes.telephony.public_address import PublicAddress
 
 T = TypeVar("T")
@@ -34,9 +35,20 @@ class Workshop:
     the durable engine nor the ledger ever holds them up, nor they those.
     """
 
-    def __init__(self, settings: Settings, *, alone: bool = True, on_call: Callable[[str], None] | None = None) -> None:
-        """Take the settings; `on_call` is told the carrier's id of a call of which something new is known."""
-        self.settings, self._on_call = settings, on_call
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        alone: bool = True,
+        on_call: Callable[[str], None] | None = None,
+        on_mail: Callable[[frozenset[str]], None] | None = None,
+    ) -> None:
+        """Take the settings.
+
+        `on_call` is told the carrier's id of a call of which something new is known, `on_mail` the references of cases
+        for which mail has come.
+        """
+        self.settings, self._on_call, self._on_mail = settings, on_call, on_mail
         self._address = settings.public_address()
         self._running = RunningContacts(alone=alone)
         self._loop = asyncio.new_event_loop()
@@ -44,6 +56,7 @@ class Workshop:
         self._browser = ChromiumSource(str(settings.browser) if settings.browser else None)
         self._carriers: dict[str, Carrier] = {}
         self._mailboxes: dict[str, Mailbox] = {}
+        self._watches: list[Watch] = []
         self._artifacts = ArtifactFolder(settings.home / "artifacts", settings.secrets)
 
     def __enter__(self) -> Self:
@@ -118,8 +131,12 @@ class Workshop:
         """
         if name not in self._mailboxes:
             from probes.mail.mailbox import Mailbox
+            from probes.mail.watching import Watch
 
-            self._mailboxes[name] = Mailbox(self.settings.mail(name))
+            self._mailboxes[name] = Mailbox(self.settings.mail(name), self._on_mail)
+            if self._on_mail is not None:
+                self._watches.append(Watch(self._mailboxes[name], self._loop))
+                self._watches[-1].start()
         return self._mailboxes[name]
 
     async def _close(self) -> None:
@@ -128,6 +145,8 @@ class Workshop:
             await carrier.close()
         if self._address is not None:
             await self._address.close()
+        for watch in self._watches:
+            watch.stop()
         for mailbox in self._mailboxes.values():
             await mailbox.close()
         await self._browser.close()

@@ -65,7 +65,9 @@ class Worker:
         self.ledger, self.settings, self.presence, self.only = ledger, settings, presence, only
         self._on_trouble = on_trouble
         self._closing = threading.Event()
-        self._workshop = Workshop(settings, alone=is_sqlite(ledger.url), on_call=self._wake_call)
+        self._workshop = Workshop(
+            settings, alone=is_sqlite(ledger.url), on_call=self._wake_call, on_mail=self._wake_mail
+        )
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="tick")
         self._waking = ThreadPoolExecutor(1, thread_name_prefix="wake")
         self._tickers: dict[str, Ticker] = {}
@@ -165,6 +167,20 @@ class Worker:
                 under_way = from_json(Cursor, self.ledger.case(effect.audit, effect.case).cursor).under_way
                 if under_way is not None and under_way.handle is not None and f'"{call_id}"' in under_way.handle:
                     self.wake(effect.audit, effect.case)
+        except AuditError as exc:
+            self._on_trouble(exc)
+
+    def _wake_mail(self, references: frozenset[str]) -> None:
+        """Wake the cases for which mail has come; called where probes work: it only asks."""
+        if not self._closing.is_set():
+            with suppress(RuntimeError):  # the worker closes at this very moment
+                self._waking.submit(self._wake_all, references)
+
+    def _wake_all(self, references: frozenset[str]) -> None:
+        try:
+            for audit, case in self.ledger.open_cases_of(references):
+                if self.only in (None, audit):
+                    self.wake(audit, case)
         except AuditError as exc:
             self._on_trouble(exc)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -215,6 +215,12 @@ class Ledger:
                 .values(woken=1)
             )
             return done.rowcount == 1
+
+    def open_cases_of(self, references: Collection[str]) -> list[tuple[str, str]]:
+        """Return audit and case of the open cases that have these references."""
+        query = select(CASES.c.audit, CASES.c.case_id).where(CASES.c.state == "open", CASES.c.reference.in_(references))
+        with reported(self.url), self._readers.connect() as connection:
+            return [(row.audit, row.case_id) for row in connection.execute(query)]
 
     def woken(self) -> list[Due]:
         """Return the cases, of all audits, that were woken and have not had their tick."""

@@ -213,6 +213,8 @@ class Connection:
         """Say goodbye."""
         with suppress(Exception):
             self._box.client.logout()
+        with suppress(Exception):  # where the goodbye failed the line is still open
+            self._box.client.shutdown()
 
 
 class _told:  # noqa: N801  (used like a function)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 from probes.mail.heads import Headers
 from probes.mail.imap import Head, Place
 from probes.mail.threads import Placed, Trust, place
+
+_RETURNED = "returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,11 @@ class Index:
     """The mails of one mailbox by the cases that they name."""
 
     entries: dict[Place, Entry] = field(default_factory=dict)
-    unplaced: dict[Place, None] = field(default_factory=dict)
     ignored: int = 0
+    _by_number: dict[str, dict[Place, None]] = field(default_factory=dict)  # of mails that no better sign has placed
+    _suspects: dict[str, dict[Place, None]] = field(default_factory=dict)  # and whose words were not looked through
     _by_reference: dict[str, dict[Place, None]] = field(default_factory=dict)
-    _numbers: dict[str, set[str]] = field(default_factory=dict)
+    _numbers: dict[str, dict[str, Trust]] = field(default_factory=dict)
 
     def add(self, head: Head, seen_at_utc: datetime, absent_at_utc: datetime | None) -> Entry | None:
         """Take in a mail; return its entry if it is new."""
@@ -64,21 +68,32 @@ class Index:
         return after
 
     def _put(self, entry: Entry) -> None:
-        where = entry.head.place
-        earlier = self.entries.get(where)
+        where, earlier = entry.head.place, self.entries.get(entry.head.place)
         if earlier is not None:
-            for reference in earlier.placed.references:
-                self._by_reference[reference].pop(where, None)
+            self._drop(earlier)
         self.entries[where] = entry
-        self.unplaced.pop(where, None)
-        if not entry.placed.references:
-            self.unplaced[where] = None
-        for reference in entry.placed.references:
-            self._by_reference.setdefault(reference, {})[where] = None
+        for place_in, keys in self._shelves(entry):
+            for key in keys:
+                place_in.setdefault(key, {})[where] = None
         if len(entry.placed.references) == 1:
             (reference,) = entry.placed.references
             for number in entry.placed.numbers:
-                self._numbers.setdefault(number.lower(), set()).add(reference)
+                known = self._numbers.setdefault(number.lower(), {})
+                known[reference] = max(known.get(reference, Trust.NUMBER), entry.placed.trust or Trust.NUMBER)
+
+    def _drop(self, entry: Entry) -> None:
+        for place_in, keys in self._shelves(entry):
+            for key in keys:
+                place_in.get(key, {}).pop(entry.head.place, None)
+        del self.entries[entry.head.place]
+
+    def _shelves(self, entry: Entry) -> Iterator[tuple[dict[str, dict[Place, None]], Iterable[str]]]:
+        """Yield under which names of which register an entry is found."""
+        yield self._by_reference, entry.placed.references
+        if not entry.placed.references:
+            yield self._by_number, {number.lower() for number in entry.placed.numbers}
+            if not entry.examined:
+                yield self._suspects, _suspicions(entry.head.headers)
 
     def of(self, who: Identity) -> Iterator[tuple[Entry, Trust]]:
         """Yield a case's mails, each with the sign by which it is known, the best known first."""
@@ -87,30 +102,36 @@ class Index:
             if entry.placed.trust is not None and _in_time(entry, who):
                 yield entry, entry.placed.trust
         numbers = {number.lower() for number in who.numbers}
-        alone = {number for number in numbers if self._numbers.get(number, set()) <= {who.reference}}
-        for where in tuple(self.unplaced) if alone else ():
+        alone = {number for number in numbers if self._means(number, who.reference)}
+        for where in {where: None for number in sorted(alone) for where in self._by_number.get(number, ())}:
             entry = self.entries[where]
-            if alone & {number.lower() for number in entry.placed.numbers} and _in_time(entry, who):
+            if _in_time(entry, who):
                 yield entry, Trust.NUMBER
+
+    def _means(self, number: str, reference: str) -> bool:
+        """Whether a number of the desk means this case: no other mail says otherwise by as good a sign."""
+        known = self._numbers.get(number, {})
+        own = known.get(reference, Trust.REFERENCE)
+        return all(trust < own for other, trust in known.items() if other != reference)
+
+    def concerned(self, entry: Entry) -> frozenset[str]:
+        """Return the references of the cases that a mail concerns, as far as its headers say."""
+        by_number = (self._numbers.get(number.lower(), {}) for number in entry.placed.numbers)
+        return entry.placed.references or frozenset[str]().union(*by_number)
 
     def unread(self, who: Identity, most: int) -> list[Entry]:
         """Return mails of nobody's case that may be this one's by their words: from its desk, or returned mail."""
-        found = []
-        for where in reversed(self.unplaced):
-            entry = self.entries[where]
-            if not entry.examined and _in_time(entry, who) and _may_be(entry.head.headers, who):
-                found.append(entry)
-                if len(found) >= most:
-                    break
-        return found
+        names = [_RETURNED]
+        for domain in sorted(who.domains):
+            names += [f"*.{domain}", *(f"={parent}" for parent in _with_parents(domain))]
+        places = {where: None for name in names for where in reversed(self._suspects.get(name, {}))}
+        entries = (self.entries[where] for where in places)
+        return list(islice((entry for entry in entries if _in_time(entry, who)), most))
 
     def forget(self, folder: str) -> None:
         """Forget a folder that its server has numbered anew."""
         for where in [each for each in self.entries if each.folder == folder]:
-            entry = self.entries.pop(where)
-            self.unplaced.pop(where, None)
-            for reference in entry.placed.references:
-                self._by_reference[reference].pop(where, None)
+            self._drop(self.entries[where])
 
 
 def _in_time(entry: Entry, who: Identity) -> bool:
@@ -118,12 +139,18 @@ def _in_time(entry: Entry, who: Identity) -> bool:
     return received is None or received >= who.since_utc
 
 
-def _may_be(headers: Headers, who: Identity) -> bool:
-    address = headers.from_address or ""
-    domain = address.rpartition("@")[2]
-    if any(domain == each or domain.endswith(f".{each}") or each.endswith(f".{domain}") for each in who.domains):
-        return True
-    return is_returned(headers)
+def _suspicions(headers: Headers) -> Iterator[str]:
+    """Yield for whose mail it may be taken: that of a domain or of what is above it, or returned mail."""
+    domain = (headers.from_address or "").rpartition("@")[2]
+    yield f"={domain}"
+    yield from (f"*.{parent}" for parent in _with_parents(domain))
+    if is_returned(headers):
+        yield _RETURNED
+
+
+def _with_parents(domain: str) -> Iterator[str]:
+    labels = domain.split(".")[-8:]
+    return (".".join(labels[start:]) for start in range(max(1, len(labels) - 1)))
 
 
 def is_returned(headers: Headers) -> bool:

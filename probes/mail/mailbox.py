@@ -28,10 +28,10 @@ _EXAMINED_BYTES = 200_000
 
 
 class Mailbox:
-    """See the head of this module. Used from one event loop."""
+    """See the head of this module. Used from one event loop; `on_mail` is told the references that new mail names."""
 
-    def __init__(self, account: MailAccount) -> None:
-        self.account = account
+    def __init__(self, account: MailAccount, on_mail: Callable[[frozenset[str]], None] | None = None) -> None:
+        self.account, self._on_mail = account, on_mail
         self.index = Index()
         self.tokens = Tokens(account)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"mailbox-{account.name or 'main'}")
@@ -46,8 +46,17 @@ class Mailbox:
         """Send a mail once."""
         return await send(self.account, self.tokens, outgoing)
 
-    async def refresh(self, since_utc: datetime) -> list[Entry]:
-        """Take in what is new, and whatever came since a moment; return the new entries.
+    async def refresh_known(self) -> None:
+        """Take in what is new, if anybody has looked before.
+
+        Raises:
+            MailboxFailed: it cannot be read now.
+        """
+        if self._since_utc is not None:
+            await self.refresh(self._since_utc)
+
+    async def refresh(self, since_utc: datetime, *, by: str = "") -> None:
+        """Take in what is new, and whatever came since a moment. `by`: the reference of the case that looks.
 
         Raises:
             MailboxFailed: it cannot be read now.
@@ -56,14 +65,18 @@ class Mailbox:
         async with self._reading:
             reaches = self._since_utc is not None and self._since_utc <= since_utc
             if reaches and self._began_s > called_s:  # somebody has just looked for all who waited
-                return []
+                return
             asked_at_utc, self._began_s = datetime.now(UTC), time.monotonic()
             since = since_utc if not reaches or self._since_utc is None else self._since_utc
             heads = await self._do(lambda connection: self._new_heads(connection, since, whole=not reaches))
             self._since_utc = since
             seen_at_utc, absent = datetime.now(UTC), self._asked_at_utc if reaches else None
             self._asked_at_utc = asked_at_utc
-            return [entry for head in heads if (entry := self.index.add(head, seen_at_utc, absent)) is not None]
+            entries = [entry for head in heads if (entry := self.index.add(head, seen_at_utc, absent)) is not None]
+            if reaches and self._on_mail is not None:  # at first everything is new
+                concerned = frozenset[str]().union(*(self.index.concerned(entry) for entry in entries)) - {by}
+                if concerned:
+                    self._on_mail(concerned)
 
     def _new_heads(self, connection: Connection, since_utc: datetime, *, whole: bool) -> list[Head]:
         heads: list[Head] = []

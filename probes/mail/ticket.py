@@ -75,7 +75,7 @@ async def read_ticket(box: Mailbox, handle: Handle, tools: Tools) -> TicketRead:
         MailboxFailed: the mailbox cannot be read now.
     """
     asked_at_utc = tools.clock.now_utc()
-    await box.refresh(handle.since_utc)
+    await box.refresh(handle.since_utc, by=handle.reference)
     read = TicketRead(handle)
     while True:  # what one mail teaches (the desk's number) may place another
         entries = [

@@ -83,6 +83,13 @@ class MailServer:
         with self._mailbox(to) as client:
             client.append("INBOX", "", (at_utc or datetime.now(UTC)), raw)
 
+    def fill(self, number: int) -> None:
+        """Put many small mails of nobody's case into our mailbox."""
+        with self._mailbox(ADDRESS) as client:
+            for each in range(number):
+                raw = f"From: shop@shop.example\r\nSubject: Offer {each}\r\nMessage-ID: <{each}@s>\r\n\r\nBuy.\r\n"
+                client.append("INBOX", "", datetime.now(UTC), raw.encode())
+
     def mails(self, to: str, folder: str = "INBOX") -> list[bytes]:
         """Return what lies in a mailbox."""
         with self._mailbox(to, folder) as client:
