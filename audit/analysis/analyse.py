@@ -32,6 +32,7 @@ from audit.analysis.limits import hold_limits
 from audit.analysis.measures.cases import LOOK_MINUTES, WRITE_MINUTES
 from audit.analysis.measures.registry import BY_ID, MEASURES
 from audit.analysis.measures.spec import MeasureSpec, Per
+from audit.analysis.menus import menu_maps
 from audit.analysis.model import (
     Accounting,
     AgreementResult,
@@ -195,6 +196,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         calls=tuple(calls),
         limits=limits,
         vendor_tests=compare_vendors(every, wanted),
+        menus=tuple(menu for one in audited for menu in menu_maps(one.cases)),
         pairs=pairs,
         agreements=agreed,
         follow_through=through,

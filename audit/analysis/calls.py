@@ -8,11 +8,12 @@ from datetime import datetime
 from audit.analysis import phrases
 from audit.analysis.facts import Case, Contact
 from audit.analysis.measures.spec import evidence_numbers
-from audit.analysis.model import CallRecord, StoryLine
+from audit.analysis.menus import path_words, visits
+from audit.analysis.model import CallRecord, LeadsTo, StoryLine
 from audit.model import Event
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, Timeline
 from probes.errors import Side
-from probes.events import CallDialled, CallEnded, ContactOutcome, DigitsSent, LineSaid
+from probes.events import CallDialled, CallEnded, ContactOutcome, DigitsSent, Doubt, LineSaid
 
 _PERSONS = {Label.AGENT}
 _RECORDED = {Label.IVR, Label.ANNOUNCEMENT}
@@ -129,6 +130,7 @@ def _read_call(case: Case, contact: Contact, number: int) -> CallRecord:
         outcome=_outcome(contact),
         phase_at_end=phase_at_end(contact),
         ended_by=ended.by if ended else Side.NOT_KNOWN,
+        ended_doubt=ended.doubt if ended else None,
         ended_reasons=ended.reasons if ended else (),
         recording=recording,
         timeline=timeline,
@@ -149,6 +151,11 @@ def _outcome(contact: Contact) -> str:
     if timeline is not None:
         return "no person reached"
     return "answered" if contact.answered is not None else "not answered"
+
+
+def benefits(record: CallRecord) -> bool:
+    """Return whether the vendor has the benefit of the doubt about the end: the signals leave room for an accident."""
+    return record.ended_doubt in (Doubt.SOME, Doubt.ALL)
 
 
 def _between(one: Event | None, other: Event | None) -> float | None:
@@ -203,6 +210,14 @@ def tell_call(case: Case, contact: Contact, number: int) -> Iterable[StoryLine]:
             t_s=event.what.t_s,
         )
     timeline = record.timeline
+    for visit in visits(contact):
+        where = path_words(visit.path)
+        if visit.back_to is not None:
+            yield line(None, f"{name}: {where} the menu went back to what it had said {path_words(visit.back_to)}.",
+                       contact.heard, *contact.digits)  # fmt: skip
+        if visit.leads is LeadsTo.DEAD_END:
+            yield line(None, f"{name}: {where} the menu led nowhere: the vendor ended the call.", contact.heard,
+                       contact.call_ended, *contact.digits)  # fmt: skip
     if timeline is not None:
         yield from _heard(contact, record, timeline, name, line)
     for event in contact.lines:
@@ -285,7 +300,8 @@ def ended_clause(record: CallRecord) -> str:
                 return f"we gave up{after}{phase}"
             return f"we hung up{after}{phase if record.phase_at_end != 'talk' else ''}"
         case Side.VENDOR:
-            return f"the vendor ended the call{after}{phase}"
+            doubt = "; an accident of the line would look the same" if benefits(record) else ""
+            return f"the vendor ended the call{after}{phase}{doubt}"
         case Side.NETWORK:
             return f"the network dropped the call{after}{phase}; it is not charged to the vendor"
         case _:

@@ -45,7 +45,9 @@ from probes.events import (
     MessageSeen,
     MessageSent,
     PromiseSaid,
+    ScriptStepEnded,
     StatusSeen,
+    StepOutcome,
     TicketState,
     TicketSubmitted,
     ValueRead,
@@ -109,6 +111,7 @@ class Contact:
     charged: Event | None = None
     digits: Sequence[Event] = ()
     lines: Sequence[Event] = ()
+    steps: Sequence[Event] = ()
     _timeline: tuple[Event, int, Timeline] | None = None
 
     @property
@@ -138,8 +141,13 @@ class Contact:
         assert isinstance(self.heard.what, CallHeard)
         if self._timeline is None or self._timeline[:2] != (self.heard, len(self.digits)):
             keys_s = [e.what.t_s for e in self.digits if isinstance(e.what, DigitsSent) and e.what.t_s is not None]
-            self._timeline = self.heard, len(self.digits), settled(self.heard.what.timeline, keys_s)
+            self._timeline = self.heard, len(self.digits), settled(self.heard.what.timeline, keys_s, self._humans_s())
         return self._timeline[2]
+
+    def _humans_s(self) -> list[float]:
+        """Return when voices began of which our script found out, by asking, that they were humans."""
+        steps = [e.what for e in self.steps if isinstance(e.what, ScriptStepEnded)]
+        return [s.t_s for s in steps if s.outcome is StepOutcome.HUMAN and s.t_s is not None]
 
     def human_at_utc(self) -> datetime | None:
         """Return when the first person was heard; None: nobody, or nobody listened."""
@@ -163,8 +171,10 @@ class Contact:
 
     def media_at(self, t_s: float | None) -> datetime | None:
         """Return the moment of a second of the recording, where both are known."""
-        if t_s is None or self.recorded is None:
+        if t_s is None:
             return None
+        if self.recorded is None:  # nothing may be kept, but it was listened to while it lasted
+            return None if self.heard is None else self.heard.at_utc + timedelta(seconds=t_s)
         assert isinstance(self.recorded.what, CallRecorded)
         return self.recorded.what.starts_at_utc + timedelta(seconds=t_s)
 
@@ -466,7 +476,17 @@ _OF_THE_AUDIT = frozenset({AuditStarted, AuditEnded, CaseOpened})
 
 # Moments of the carrier or of the recording: written down when they become known, and rightly out of order.
 _LATE_WRITTEN = frozenset(
-    {CallRinging, CallAnswered, CallEnded, CallRecorded, CallHeard, DigitsSent, LineSaid, CarrierCharged}
+    {
+        CallRinging,
+        CallAnswered,
+        CallEnded,
+        CallRecorded,
+        CallHeard,
+        DigitsSent,
+        LineSaid,
+        ScriptStepEnded,
+        CarrierCharged,
+    }
 )
 
 # What is done with each kind of event; a kind that is not here matters to the evidence alone. Of a provider's repeated
@@ -494,6 +514,7 @@ _TAKERS: dict[type, Callable[[Case, Contact | None, Event], None]] = {
     CarrierCharged: _last_of("charged"),
     DigitsSent: _in_contact("digits"),
     LineSaid: _in_contact("lines"),
+    ScriptStepEnded: _in_contact("steps"),
 }
 
 

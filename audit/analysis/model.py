@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from probes.audio.timeline import Timeline
 from probes.errors import Side
+from probes.events import Doubt
 from probes.model import Artifact
 
 
@@ -253,6 +254,7 @@ class CallRecord:
     outcome: str
     phase_at_end: str
     ended_by: Side
+    ended_doubt: Doubt | None = None
     ended_reasons: tuple[str, ...]
     recording: Artifact | None
     timeline: Timeline | None
@@ -516,6 +518,43 @@ class Headline:
     sentence: str
 
 
+class LeadsTo(StrEnum):
+    """What a place of a menu led to. `DEAD_END`: the vendor ended the call there."""
+
+    MENU = "menu"
+    QUEUE = "queue"
+    PERSON = "person"
+    DEAD_END = "dead_end"
+    NOT_KNOWN = "not_known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuPlace:
+    """A place of a menu, by the keys that lead there ("identification" for a number keyed in).
+
+    `prompt_s` is the median time of speech there, `times_said` how often the same was said in one call at most;
+    `back_to` is the place at which the same had been said before (null: none), so that one goes round.
+    """
+
+    path: tuple[str, ...]
+    calls: int
+    prompt_s: float
+    times_said: int
+    leads: tuple[LeadsTo, ...]
+    back_to: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuMap:
+    """A vendor's telephone menu as far as our calls came through it; `depth` counts choices one after the other."""
+
+    vendor: str
+    channel: str
+    calls: int
+    depth: int
+    places: tuple[MenuPlace, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorName:
     """A vendor as printed."""
@@ -548,6 +587,7 @@ class Analysis:
     calls: tuple[CallRecord, ...]
     limits: tuple[LimitTest, ...]
     vendor_tests: tuple[VendorTest, ...] = ()
+    menus: tuple[MenuMap, ...] = ()
     pairs: tuple[PairTest, ...]
     agreements: tuple[AgreementResult, ...]
     follow_through: tuple[FollowThrough, ...]

@@ -1,27 +1,35 @@
-"""What our script tells of a call that its sound alone cannot: whom the keys that we pressed had to get past. Pure."""
+"""What our script tells of a call that its sound alone cannot: whom our keys had to get past, who answered. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from probes.audio.timeline import Label, Segment, Timeline
+from probes.audio.timeline import Kind, Label, Segment, Timeline
 
+_NEAR_S = 1.5  # between the zeros of a call's live audio and of its recording
+_WHY_HUMAN = "it answered our question"
 _WHY = "our script pressed keys after this, so it belongs to the menu"
 
 
-def settled(timeline: Timeline, keys_s: Iterable[float]) -> Timeline:
-    """Return the timeline with speech before our last menu key taken as the menu's, however lively it sounded.
+def settled(timeline: Timeline, keys_s: Iterable[float], humans_s: Iterable[float] = ()) -> Timeline:
+    """Return the timeline with speech before our last menu key taken as the menu's, however lively it sounded, and
+    a voice that answered our question as a person's.
 
     Args:
         timeline: what the listener heard.
         keys_s: media seconds at which we pressed keys, in any order.
+        humans_s: media seconds at which voices began that answered us, in any order.
 
     Only keys before the first hold count: later ones may answer a person or a survey.
     """
     first_hold_s = timeline.holds[0].start_s if timeline.holds else timeline.duration_s
     last_key_s = max((t_s for t_s in keys_s if t_s < first_hold_s), default=0.0)
     segments = tuple(_settled(segment, last_key_s) for segment in timeline.segments)
+    for human_s in humans_s:
+        if human_s >= last_key_s:
+            segments = _answered(segments, human_s)
     if segments == timeline.segments:
         return timeline
     person_s = next((segment.start_s for segment in segments if segment.label is Label.AGENT), None)
@@ -32,3 +40,18 @@ def _settled(segment: Segment, last_key_s: float) -> Segment:
     if segment.label not in (Label.AGENT, Label.UNSURE) or segment.start_s >= last_key_s:
         return segment
     return replace(segment, label=Label.IVR, why=(*segment.why, _WHY))
+
+
+def _answered(segments: tuple[Segment, ...], human_s: float) -> tuple[Segment, ...]:
+    """Let the speech nearest to a moment, and all that follows it up to the next music, be a person's."""
+    near = [s for s in segments if s.kind is Kind.SPEECH and s.start_s - _NEAR_S <= human_s < s.end_s + _NEAR_S]
+    if not near or any(s.label is Label.AGENT for s in near):
+        return segments
+    first_s = min(s.start_s for s in near)
+    music_s = min((s.start_s for s in segments if s.kind is Kind.MUSIC and s.start_s > first_s), default=math.inf)
+    return tuple(
+        replace(s, label=Label.AGENT, why=(*s.why, _WHY_HUMAN))
+        if s.kind is Kind.SPEECH and first_s <= s.start_s < music_s and s.label in (Label.IVR, Label.UNSURE)
+        else s
+        for s in segments
+    )

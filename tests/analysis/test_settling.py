@@ -45,3 +45,12 @@ def test_keys_after_a_hold_may_answer_a_person() -> None:
 def test_nobody_is_left_where_only_the_menu_spoke() -> None:
     menu = replace(HEARD, segments=HEARD.segments[:2], holds=())
     assert settled(menu, [30.0]).first_person_s is None
+
+
+def test_a_voice_that_answered_our_question_is_a_person() -> None:
+    direct = replace(
+        HEARD, segments=(speech(2.0, 9.0, Label.IVR), speech(12.0, 18.0, Label.UNSURE)), first_person_s=None, holds=()
+    )
+    assert settled(direct, [], [2.6]).first_person_s == 2.0
+    assert settled(direct, [10.0], [2.6]).first_person_s is None  # a menu heard our key
+    assert settled(direct, [], [40.0]) is direct

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from audit.analysis.calls import (
     agent_holds,
+    benefits,
     ended_clause,
     hold_clause,
     holds_to_the_end,
@@ -195,12 +196,14 @@ def _vendor_hung_up(case: Case) -> Iterable[Observed]:
     """Of the answered calls: 1 if the vendor ended the call in menu, queue, hold or silence.
 
     In the middle of a talk only if a person says that the talk was not over; a network fault or an unknown end is
-    never charged to the vendor.
+    never charged to the vendor, nor an end about which there is doubt.
     """
     for call, record, end in _ended(case):
         natural = _natural(case, call)
-        lost = record.ended_by is Side.VENDOR and (
-            natural == "no" or (record.phase_at_end in _LOST_PHASES and natural is None)
+        lost = (
+            record.ended_by is Side.VENDOR
+            and not benefits(record)
+            and (natural == "no" or (record.phase_at_end in _LOST_PHASES and natural is None))
         )
         yield observed(
             case, float(lost), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
