@@ -299,7 +299,8 @@ class MessageSeen:
     mail server took it in (clock `provider`), if that fits our own looks.
 
     `absent_at_utc` is our last look that did not show it, so it arrived in between (null: first look).
-    `claimed_at_text` / `claimed_at_utc` are what the vendor says of its time (null: not said / not understood).
+    `claimed_at_text` / `claimed_at_utc` are what the vendor says of its time (null: not said / not understood), give or
+    take `claimed_error_s` where it is told coarsely ("3 hours ago"); null: as exact as its words.
     `side` is the author's side as far as the page or mail says it, `author_role` what it calls the author besides the
     name ("Virtual assistant"). `settled_at_utc`: in a chat, when the text had stopped changing (null: not watched).
     """
@@ -316,6 +317,7 @@ class MessageSeen:
     author_role: str | None = None
     settled_at_utc: datetime | None = None
     mail: MailFacts | None = None
+    claimed_error_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

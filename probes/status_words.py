@@ -32,7 +32,7 @@ _STATES: dict[TicketState, tuple[str, ...]] = {
         "geschlossen", "abgeschlossen", "storniert", "fermé", "clos", "clôturé", "annulé", "cerrado", "cancelado",
     ),
 }  # fmt: skip
-_NEGATIONS = {"not", "never", "no", "nicht", "nie", "non", "pas", "un"}
+_NEGATED = r"(?:(?<!\w)(?:not|never|no|nicht|nie|non|pas|un)[\s-]+(?:\w+\s+)?)"
 
 
 def state_of(text: str, states: Mapping[str, TicketState] | None = None) -> TicketState:
@@ -47,16 +47,19 @@ def state_of(text: str, states: Mapping[str, TicketState] | None = None) -> Tick
             return state
     found = {state for state, words in _STATES.items() if word in words}
     if not found:
-        found = {state for state, words in _STATES.items() for known in words if contains_word(word, known)}
+        found = {state for state, words in _STATES.items() for known in words if _says(word, known)}
         if TicketState.WAITING_FOR_US in found:
             found = {TicketState.WAITING_FOR_US}
-        if _NEGATIONS & set(re.findall(r"\w+", word)):
-            found = set()
     return found.pop() if len(found) == 1 else TicketState.UNKNOWN
 
 
 def _word(text: str) -> str:
     return " ".join(text.casefold().split()).strip(" .:;!-–—[]()«»\"'")
+
+
+def _says(text: str, known: str) -> bool:
+    """Return whether a text says a word, and does not deny it ("not yet resolved")."""
+    return contains_word(re.sub(rf"{_NEGATED}{re.escape(known)}(?![\w-])", " ", text), known)
 
 
 def contains_word(text: str, known: str) -> bool:

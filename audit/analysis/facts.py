@@ -56,6 +56,8 @@ from probes.events import (
 
 CHAT = "chat"
 _TURNS = frozenset({Action.OPEN, Action.REPLY, Action.CALL, Action.CHAT})
+# What a vendor says of a time counts where its words are at least so exact.
+_MINUTE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -368,6 +370,11 @@ def _end_contact(case: Case, contact: Contact | None, event: Event) -> None:
         _watch(case, event.at_utc)
 
 
+def _exact(what: MessageSeen) -> datetime | None:
+    """Return when the vendor says that a message was written, if its words name the minute ("3 hours ago" do not)."""
+    return what.claimed_at_utc if what.claimed_error_s is None or what.claimed_error_s <= _MINUTE_S else None
+
+
 def _see_message(case: Case, contact: Contact | None, event: Event) -> None:
     what = event.what
     assert isinstance(what, MessageSeen)
@@ -380,7 +387,7 @@ def _see_message(case: Case, contact: Contact | None, event: Event) -> None:
             event,
             event.at_utc,
             what.absent_at_utc,
-            what.claimed_at_utc,
+            _exact(what),
             what.message_key,
             what.text,
             what.author,

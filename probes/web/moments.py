@@ -1,13 +1,15 @@
 """The moment that a page claims for a message, where the words name one without a guess (pure).
 
-A date without a time, a time without a date, "2 hours ago", 03/04/2026 from nobody knows where, or a time in no
-known zone are not moments: the text is kept, the moment stays null.
+A date without a time, a time without a date, 03/04/2026 from nobody knows where, or a time in no known zone are not
+moments: the text is kept, the moment stays null. What is told from now ("2 hours ago") is as exact as its words.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -142,6 +144,58 @@ def _in_zone(naive: datetime, zone: tzinfo | None) -> datetime | None:
     return first if first == second else None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A moment told from now: `error_s` is how coarse the words are; null where they name the minute."""
+
+    at_utc: datetime
+    error_s: float | None
+
+
+def told_from_now(text: str, now_utc: datetime, zone: tzinfo | None) -> Told | None:
+    """Return the moment that words like "3 hours ago" or "yesterday 14:05" name at `now_utc`, or None.
+
+    A day by its name needs a clock time and the zone of the page; without them it names no moment.
+    """
+    text = " ".join(text.split())
+    if not text or len(text) > _LONGEST_TEXT:
+        return None
+    if _NOW.search(text):
+        return Told(now_utc, 60.0)
+    ago = _AGO.search(text)
+    if ago is not None:
+        span_s, smallest_s = 0.0, float("inf")
+        for count, unit in _PARTS.findall(ago[0]):
+            number, unit_s = _number(count), _unit_s(unit)
+            if number is None or unit_s is None:
+                return None
+            span_s, smallest_s = span_s + number * unit_s, min(smallest_s, unit_s)
+        return Told(now_utc - timedelta(seconds=span_s), smallest_s) if span_s else None
+    return _by_day(text, now_utc, zone)
+
+
+def _by_day(text: str, now_utc: datetime, zone: tzinfo | None) -> Told | None:
+    named = _DAY_AND_CLOCK.search(text)
+    if named is None or zone is None:
+        return None
+    day, hour, minute, half = named["day"].casefold(), int(named["hour"]), int(named["minute"]), named["half"]
+    if half:
+        hour = hour % 12 + (12 if half.casefold().startswith("p") else 0)
+    if hour > 23 or minute > 59:
+        return None
+    now = now_utc.astimezone(zone)
+    back = next((days for days, words in enumerate(_DAYS) if day in words), None)
+    if back is None:
+        weekday = next(index for index, words in enumerate(_Words.WEEKDAYS) if day in map(str.casefold, words))
+        back = (now.weekday() - weekday) % 7
+        if back == 0 and (hour, minute) > (now.hour, now.minute):
+            back = 7
+    date = now.date() - timedelta(days=back)
+    found = _in_zone(datetime(date.year, date.month, date.day, hour, minute), zone)  # noqa: DTZ001
+    # A clock ahead of ours by a little is a clock; by more it is another day than we think.
+    return Told(found, None) if found is not None and found <= now_utc + timedelta(minutes=10) else None
+
+
 def is_relative(text: str) -> bool:
     """Return whether a time is told from now ("2 hours ago", "gestern", "just now")."""
     return _RELATIVE.search(text) is not None
@@ -152,17 +206,57 @@ def without_relative(text: str) -> str:
     return _RELATIVE.sub("", text)
 
 
-_UNIT = (
-    r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|sekunden?|minuten?|stunden?|tag(?:en?)?|"
-    r"wochen?|monat(?:en?)?|jahr(?:en?)?|secondes?|heures?|jours?|semaines?|mois|ans?|segundos?|minutos?|horas?|días?|"
-    r"semanas?|meses|mes|años?)"
+_SECONDS: tuple[tuple[float, str], ...] = (
+    (1.0, r"s|secs?|seconds?|sek\.?|sekunden?|secondes?|segundos?"),
+    (60.0, r"m|mins?\.?|minutes?|minuten?|minutos?"),
+    (3600.0, r"h|hrs?\.?|hours?|std\.?|stunden?|heures?|horas?"),
+    (86400.0, r"d|days?|tag(?:en?)?|jours?|j|días?"),
+    (604800.0, r"w|wks?|weeks?|wochen?|semaines?|semanas?"),
+    (2629800.0, r"mo|months?|monat(?:en?)?|mois|mes(?:es)?"),
+    (31557600.0, r"y|yrs?|years?|jahr(?:en?)?|ans?|années?|años?"),
 )
-_COUNT = r"(?:\d+|an?|one|a few|few|eine[mrn]?|une?|un[ao]?)"
-_SPAN = rf"{_COUNT}\s+{_UNIT}(?:(?:,|\s+and|\s+und|\s+et|\s+y)?\s+{_COUNT}\s+{_UNIT})*"
-_RELATIVE = re.compile(
-    rf"\b(?:{_SPAN}\s+ago|vor\s+{_SPAN}|il\s+y\s+a\s+{_SPAN}|hace\s+{_SPAN}|just now|gerade eben|à l'instant)\b",
-    re.IGNORECASE,
+_NUMBERS = (
+    ("a", "an", "one", "ein", "eine", "einem", "einer", "einen", "un", "une", "una", "uno"),
+    ("two", "zwei", "deux", "dos"), ("three", "drei", "trois", "tres"), ("four", "vier", "quatre", "cuatro"),
+    ("five", "fünf", "cinq", "cinco"), ("six", "sechs", "seis"), ("seven", "sieben", "sept", "siete"),
+    ("eight", "acht", "huit", "ocho"), ("nine", "neun", "neuf", "nueve"), ("ten", "zehn", "dix", "diez"),
+    ("eleven", "elf", "onze", "once"), ("twelve", "zwölf", "douze", "doce"),
+)  # fmt: skip
+_DAYS = (
+    ("today", "heute", "aujourd'hui", "aujourd’hui", "hoy"),
+    ("yesterday", "gestern", "hier", "ayer"),
+    ("vorgestern", "avant-hier", "anteayer"),
 )
+
+
+def _number(text: str) -> int | None:
+    if text.isdigit():
+        return int(text)
+    return next((index for index, words in enumerate(_NUMBERS, 1) if text.casefold() in words), None)
+
+
+def _unit_s(text: str) -> float | None:
+    return next((length for length, words in _SECONDS if re.fullmatch(words, text, re.IGNORECASE)), None)
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted((re.escape(word) for word in words), key=len, reverse=True))
+
+
+_UNIT = "(?:" + "|".join(words for _, words in _SECONDS) + ")"
+_COUNT = rf"(?:\d{{1,4}}|a few|few|ein paar|einigen|quelques|unos|{_either(word for row in _NUMBERS for word in row)})"
+_SPAN = rf"{_COUNT}\s*{_UNIT}(?![\w])(?:(?:,|\s+and|\s+und|\s+et|\s+y)?\s+{_COUNT}\s*{_UNIT}(?![\w]))*"
+_PAST = rf"\b(?:{_SPAN}\s+ago\b|vor\s+{_SPAN}|il\s+y\s+a\s+{_SPAN}|hace\s+{_SPAN})"
+_AT_ONCE = r"\b(?:just now|a moment ago|moments ago|right now|gerade eben|soeben|à l'instant|ahora mismo)\b"
+_DAY = rf"\b(?P<day>{_either(word for row in (*_DAYS, *_Words.WEEKDAYS) for word in row if len(word) > 2)})"
+_CLOCK = r"(?P<hour>\d{1,2})\s?[:.h]\s?(?P<minute>\d{2})(?::\d{2})?\s*(?P<half>[ap]\.?\s?m\b\.?)?"
+_LEAD = r"\.?,?\s*(?:(?:at|um|à|a las|a la|@|-|–|·)\s*)?"
+_AGO = re.compile(_PAST, re.IGNORECASE)
+_NOW = re.compile(_AT_ONCE, re.IGNORECASE)
+_PARTS = re.compile(rf"({_COUNT})\s*({_UNIT})(?![\w])", re.IGNORECASE)
+_DAY_AND_CLOCK = re.compile(_DAY + _LEAD + _CLOCK, re.IGNORECASE)
+_RELATIVE_DAY = re.sub(r"\?P<\w+>", "", rf"{_DAY}{_LEAD}{_CLOCK}(?:\s*uhr\b)?")
+_RELATIVE = re.compile(rf"{_PAST}|{_AT_ONCE}|{_RELATIVE_DAY}", re.IGNORECASE)
 
 
 def zone_named(name: str | None) -> tzinfo | None:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from probes.errors import Side
 from probes.status_words import contains_word
 from probes.web.channel import Messages
-from probes.web.moments import claimed_moment, without_relative, zone_named
+from probes.web.moments import claimed_moment, told_from_now, without_relative, zone_named
 
 LONGEST_TEXT = 100_000
 # A message is ours if it says little besides what we wrote; a receipt that quotes us says more.
@@ -91,15 +92,47 @@ def keys_of(messages: Sequence[RawMessage]) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def claimed_time(message: RawMessage, how: Messages) -> tuple[str | None, datetime | None]:
-    """Return what the page says of a message's time: the words, and the moment if they name one."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a page says of a message's time: the words, the moment if they name one, and how coarse they are."""
+
+    text: str | None
+    at_utc: datetime | None = None
+    error_s: float | None = None
+
+
+def claimed_time(message: RawMessage, how: Messages, now_utc: datetime) -> Claim:
+    """Return what the page, looked at at `now_utc`, says of a message's time."""
     zone = zone_named(how.time_zone)
     for text in message.times:
         moment = claimed_moment(text, zone=zone, day_first=how.day_first, time_format=how.time_format)
         if moment is not None:
-            return text, moment
-    shown = message.shown_time or next(iter(message.times), None)
-    return shown, None
+            return Claim(text, moment)
+    for text in message.times:
+        told = told_from_now(text, now_utc, zone)
+        if told is not None:
+            return Claim(text, told.at_utc, told.error_s)
+    return Claim(message.shown_time or next(iter(message.times), None))
+
+
+def newest_first(moments: Sequence[datetime | None], known: Sequence[bool], ours: Sequence[bool]) -> bool:
+    """Return whether a history stands with its newest message first, as far as it shows.
+
+    Args:
+        moments: when each message was written, as the page says; from top to bottom.
+        known: whether it was there at an earlier look.
+        ours: whether we wrote it.
+    """
+    told = [moment for moment in moments if moment is not None]
+    rising = sum(one < other for one, other in pairwise(told))
+    falling = sum(one > other for one, other in pairwise(told))
+    if rising != falling:
+        return falling > rising
+    if any(known) and not all(known):
+        # What is new stands at one end.
+        return not known[0] if known[0] != known[-1] else False
+    # The history begins with what we wrote.
+    return len(ours) > 1 and ours[-1] and not ours[0]
 
 
 def cut(text: str | None, pattern: str | None) -> str | None:

@@ -15,12 +15,14 @@ from probes.status_words import state_of
 from probes.web.channel import Handle, LookAt, Messages, Part
 from probes.web.failures import StepFailed, failed
 from probes.web.reading import (
+    Claim,
     Mine,
     RawMessage,
     bounded,
     claimed_time,
     cut,
     keys_of,
+    newest_first,
     side_of,
 )
 
@@ -30,25 +32,32 @@ if TYPE_CHECKING:
 MOST_MESSAGES = 2000
 
 # One pass over the history. Dropped parts are hidden while an item's text is read, so that lines stay lines.
-_ITEMS = """([how, most, longest]) => {
+_ITEMS = r"""([how, most, longest]) => {
   const pick = (item, css) => css ? (item.matches(css) ? item : item.querySelector(css)) : item;
   const text = element => (element.innerText ?? element.textContent ?? '').slice(0, longest);
+  // What says a time exactly is often not what is seen: an attribute, of the part itself or of one in it.
+  const signs = ['datetime', 'title', 'data-datetime', 'data-timestamp', 'data-time', 'data-date', 'data-utime',
+    'data-created', 'data-original-title', 'data-bs-original-title', 'aria-label', 'content'];
+  const moment = value => /^\d{10}$/.test(value) ? new Date(value * 1000).toISOString()
+    : /^\d{13}$/.test(value) ? new Date(Number(value)).toISOString() : value;
+  const exact = part => [part, ...part.querySelectorAll(signs.map(sign => `[${sign}]`).join(','))].slice(0, 5)
+    .flatMap(each => signs.map(sign => moment(each.getAttribute(sign)))).filter(Boolean);
   return [...document.querySelectorAll(how.items)].slice(0, most).map(item => {
     const [author, time, subject] = [how.author, how.time, how.subject]
       .map(css => css === null ? null : pick(item, css));
+    const when = time ?? item.querySelector('time');
     const body = how.text ? pick(item, how.text) : item;
     const dropped = how.drop ? [...item.querySelectorAll(how.drop)] : [];
     const result = {
       author: author ? text(author) : null,
       subject: subject ? text(subject) : null,
-      times: time ? [time.getAttribute('datetime'), time.querySelector('[datetime]')?.getAttribute('datetime'),
-        time.getAttribute('title'), time.querySelector('[title]')?.getAttribute('title'), text(time)]
-        .filter(value => value) : [],
-      shown: time ? text(time) : null,
+      times: when ? [...exact(when), text(when)].filter(value => value) : [],
+      shown: when ? text(when) : null,
       ours: how.ours ? item.matches(how.ours) || item.querySelector(how.ours) !== null : null,
+      more: item.querySelector('img,video,audio,a[download]') !== null,
       theirs: how.theirs ? item.matches(how.theirs) || item.querySelector(how.theirs) !== null : null,
     };
-    if (!how.text) dropped.push(...[author, time, subject].filter(part => part && part !== item));
+    if (!how.text) dropped.push(...[author, when, subject].filter(part => part && part !== item));
     const before = dropped.map(part => part.style.display);
     dropped.forEach(part => { part.style.display = 'none'; });
     result.text = body ? text(body) : null;
@@ -104,6 +113,9 @@ async def read_ticket(session: Session, look: LookAt, handle: Handle, asked_at_u
         if failure is not None:
             raise StepFailed(failure)
     seen: list[Payload] = []
+    now_utc = session.tools.clock.now_utc()
+    if look.messages is not None:
+        raw = _oldest_first(raw, look.messages, handle, now_utc)
     keys = keys_of(raw)
     for message, key in zip(raw, keys, strict=True):
         if key not in handle.seen:
@@ -128,8 +140,8 @@ async def read_ticket(session: Session, look: LookAt, handle: Handle, asked_at_u
         if handle.assigned is not None and name != handle.assigned:
             seen.append(HandOffSeen(handle.assigned, name, handle.looked_at_utc))
         after = replace(after, assigned=name)
-    now, artifacts = session.tools.clock.now_utc(), session.last_artifacts
-    sightings = tuple(Sighting(what=what, at_utc=now, artifacts=artifacts) for what in seen)
+    artifacts = session.last_artifacts
+    sightings = tuple(Sighting(what=what, at_utc=now_utc, artifacts=artifacts) for what in seen)
     return TicketRead(sightings, after, failure)
 
 
@@ -160,8 +172,8 @@ def _raw_message(item: dict[str, Any], how: Messages) -> RawMessage | None:
     time_regex = how.time.regex if isinstance(how.time, Part) else None
     times = [cut(value, time_regex) for value in item["times"]]
     author = part("author")
-    if text is None and author is None:
-        return None
+    if not text and (author is None or not item["more"]):
+        return None  # an entry without a word or a picture: a private note's place, a line between messages
     marked = Side.OURS if item["ours"] else Side.VENDOR if item["theirs"] else None
     if marked is None and how.ours is not None and how.theirs is None:
         marked = Side.VENDOR
@@ -175,20 +187,32 @@ def _raw_message(item: dict[str, Any], how: Messages) -> RawMessage | None:
     )
 
 
+def _oldest_first(raw: list[RawMessage], how: Messages, handle: Handle, now_utc: datetime) -> list[RawMessage]:
+    """Return the history in the order of time, whichever way the page has it."""
+    mine = mine_of(handle)
+    upside_down = newest_first(
+        [claimed_time(message, how, now_utc).at_utc for message in raw],
+        [key in handle.seen for key in keys_of(raw)],
+        [side_of(message, mine) is Side.OURS for message in raw],
+    )
+    return raw[::-1] if upside_down else raw
+
+
 def _message(message: RawMessage, key: str, look: LookAt, handle: Handle, session: Session) -> MessageSeen:
     scrub = session.texts.scrub
-    claimed_text, claimed_at = (None, None)
+    claim = Claim(None)
     if look.messages is not None:
-        claimed_text, claimed_at = claimed_time(message, look.messages)
+        claim = claimed_time(message, look.messages, session.tools.clock.now_utc())
     return MessageSeen(
         message_key=key,
         side=side_of(message, mine_of(handle)),
         author=bounded(scrub(message.author), 300) if message.author else None,
         subject=bounded(scrub(message.subject), 1000) if message.subject else None,
         text=scrub(message.text),
-        claimed_at_text=bounded(claimed_text, 200) if claimed_text else None,
-        claimed_at_utc=claimed_at,
+        claimed_at_text=bounded(claim.text, 200) if claim.text else None,
+        claimed_at_utc=claim.at_utc,
         absent_at_utc=handle.looked_at_utc,
+        claimed_error_s=claim.error_s,
     )
 
 

@@ -15,8 +15,18 @@ from probes.events import TicketState
 from probes.status_words import state_of
 from probes.web.channel import Messages
 from probes.web.failures import classify
-from probes.web.moments import claimed_moment, without_relative
-from probes.web.reading import Mine, RawMessage, bounded, claimed_time, cut, keys_of, side_of
+from probes.web.moments import claimed_moment, told_from_now, without_relative
+from probes.web.reading import (
+    Claim,
+    Mine,
+    RawMessage,
+    bounded,
+    claimed_time,
+    cut,
+    keys_of,
+    newest_first,
+    side_of,
+)
 
 LONDON, BERLIN = ZoneInfo("Europe/London"), ZoneInfo("Europe/Berlin")
 EARLIEST, LATEST = datetime(1990, 1, 1), datetime(2089, 12, 31)  # noqa: DTZ001
@@ -148,9 +158,109 @@ def test_the_first_text_that_names_a_moment_is_the_claim() -> None:
         shown_time="2 hours ago",
         marked=None,
     )
-    how = Messages(items=".m", time_zone="Europe/London")
-    assert claimed_time(message, how) == ("Nov. 22, 2026, noon", datetime(2026, 11, 22, 12, tzinfo=UTC))
-    assert claimed_time(message, Messages(items=".m")) == ("2 hours ago", None)
+    how, now = Messages(items=".m", time_zone="Europe/London"), datetime(2026, 11, 22, 14, tzinfo=UTC)
+    assert claimed_time(message, how, now) == Claim("Nov. 22, 2026, noon", datetime(2026, 11, 22, 12, tzinfo=UTC), None)
+    assert claimed_time(message, Messages(items=".m"), now) == Claim("2 hours ago", now - timedelta(hours=2), 3600.0)
+
+
+UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
+AGO = [
+    ("en", "{} {} ago", ("seconds", "minutes", "hours", "days", "weeks")),
+    ("de", "vor {} {}", ("Sekunden", "Minuten", "Stunden", "Tagen", "Wochen")),
+    ("fr", "il y a {} {}", ("secondes", "minutes", "heures", "jours", "semaines")),
+    ("es", "hace {} {}", ("segundos", "minutos", "horas", "días", "semanas")),
+]
+
+
+@given(minutes, st.integers(1, 59), st.sampled_from(AGO), st.integers(0, 4), st.floats(0, 0.999))
+def test_words_like_ago_are_off_by_no_more_than_they_say(
+    now: datetime, count: int, language: tuple[str, str, tuple[str, ...]], unit: int, more: float
+) -> None:
+    """Desks round down: "3 hours ago" is from three to just under four."""
+    now = now.replace(tzinfo=UTC)
+    length_s = list(UNITS.values())[unit]
+    written_at = now - timedelta(seconds=(count + more) * length_s)
+    told = told_from_now(language[1].format(count, language[2][unit]), now, None)
+    assert told is not None
+    assert told.error_s == length_s
+    assert abs((told.at_utc - written_at).total_seconds()) <= told.error_s
+
+
+NOW = datetime(2026, 11, 26, 15, 30, tzinfo=UTC)  # a Thursday; 16:30 in Berlin
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "error_s"),
+    [
+        ("yesterday 14:05", "2026-11-25T13:05", None),
+        ("Yesterday at 2:05 pm", "2026-11-25T13:05", None),
+        ("gestern, 14:05 Uhr", "2026-11-25T13:05", None),
+        ("Heute um 09:15", "2026-11-26T08:15", None),
+        ("vorgestern 23:59", "2026-11-24T22:59", None),
+        ("hier à 14h05", "2026-11-25T13:05", None),
+        ("ayer a las 14:05", "2026-11-25T13:05", None),
+        ("Monday 10:00", "2026-11-23T09:00", None),
+        ("Mittwoch, 10:00 Uhr", "2026-11-25T09:00", None),
+        ("Thursday at 18:00", "2026-11-19T17:00", None),
+        ("just now", "2026-11-26T15:30", 60.0),
+        ("an hour ago", "2026-11-26T14:30", 3600.0),
+        ("vor zwei Stunden", "2026-11-26T13:30", 3600.0),
+        ("1 hour, 5 minutes ago", "2026-11-26T14:25", 60.0),
+        ("3h ago", "2026-11-26T12:30", 3600.0),
+        ("Ann replied 20 min ago", "2026-11-26T15:10", 60.0),
+    ],
+)
+def test_times_told_from_now(text: str, at: str, error_s: float | None) -> None:
+    told = told_from_now(text, NOW, BERLIN)
+    assert told is not None
+    assert (told.at_utc, told.error_s) == (datetime.fromisoformat(f"{at}Z"), error_s)
+    assert without_relative(f"x {text} y").split() in (["x", "y"], ["x", "Ann", "replied", "y"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["yesterday", "14:05", "today at 23:00", "yesterday 25:00", "a few minutes ago", "in 3 hours", "ago", "9 apples"],
+)
+def test_what_is_told_from_now_and_names_no_moment(text: str) -> None:
+    assert told_from_now(text, NOW, BERLIN) is None
+
+
+def test_a_day_by_its_name_needs_a_zone() -> None:
+    assert told_from_now("yesterday 14:05", NOW, None) is None
+    assert told_from_now("Saturday 02:30", datetime(2026, 10, 26, 12, tzinfo=UTC), BERLIN) is not None
+    assert told_from_now("Sunday 02:30", datetime(2026, 10, 26, 12, tzinfo=UTC), BERLIN) is None  # twice that night
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_reader_of_relative_times(text: str) -> None:
+    told = told_from_now(text, NOW, BERLIN)
+    assert told is None or told.at_utc <= NOW + timedelta(minutes=10)
+
+
+@given(st.lists(minutes, min_size=2, max_size=8, unique=True), st.booleans(), st.randoms(use_true_random=False))
+def test_which_way_a_history_stands_is_seen_by_its_times(
+    moments: list[datetime], turned: bool, shuffle: random.Random
+) -> None:
+    history: list[datetime | None] = sorted((at.replace(tzinfo=UTC) for at in moments), reverse=turned)
+    unknown = [shuffle.random() < 0.5 for _ in history]
+    assert newest_first(history, unknown, unknown) is turned
+
+
+@pytest.mark.parametrize(
+    ("known", "ours", "turned"),
+    [
+        ((False, True, True), (False, False, False), True),
+        ((True, True, False), (False, False, False), False),
+        ((False, False), (False, True), True),
+        ((False, False), (True, False), False),
+        ((False,), (True,), False),
+        ((), (), False),
+    ],
+)
+def test_without_times_what_is_new_or_ours_tells_the_way(
+    known: tuple[bool, ...], ours: tuple[bool, ...], turned: bool
+) -> None:
+    assert newest_first([None] * len(known), known, ours) is turned
 
 
 # --- whose a message is, and whether it is new ---
@@ -251,6 +361,12 @@ def test_our_own_words_are_ours_however_they_are_wrapped(text: str) -> None:
         ("Unresolved", TicketState.UNKNOWN),
         ("Not resolved", TicketState.UNKNOWN),
         ("nicht gelöst", TicketState.UNKNOWN),
+        ("not yet resolved", TicketState.UNKNOWN),
+        ("Closed – no response", TicketState.CLOSED),
+        ("Geschlossen (keine Lösung)", TicketState.CLOSED),
+        ("Closed without resolution", TicketState.CLOSED),
+        ("Closed, not resolved", TicketState.CLOSED),
+        ("Fermé sans suite", TicketState.CLOSED),
         ("Closed", TicketState.CLOSED),
         ("Resolved and closed", TicketState.UNKNOWN),
         ("Waiting for customer", TicketState.WAITING_FOR_US),
