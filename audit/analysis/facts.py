@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit.analysis.model import CallRecord, PromiseRecord
-from audit.analysis.reading import MessageKind, Reading, plain, read_message
+from audit.analysis.reading import CueKind, MessageKind, Reading, plain, read_message
 from audit.analysis.settling import settled
 from audit.calendar import BusinessCalendar
 from audit.model import Event
@@ -80,6 +80,19 @@ class Message:
     def is_answer(self) -> bool:
         """Whether a person of the vendor wrote it."""
         return self.reading.kind is MessageKind.ANSWER
+
+    @property
+    def promises(self) -> bool:
+        """Whether its words seem to make a promise."""
+        return any(cue.kind is CueKind.PROMISE for cue in self.reading.cues)
+
+    @property
+    def written_at_utc(self) -> datetime:
+        """When the vendor wrote it: by its own word where that fits our looks, else when we saw it."""
+        claimed = self.claimed_at_utc
+        if claimed is not None and self.absent_at_utc is not None and self.absent_at_utc <= claimed <= self.at_utc:
+            return claimed
+        return self.at_utc
 
     @property
     def from_vendor(self) -> bool:

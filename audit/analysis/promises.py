@@ -15,6 +15,7 @@ from audit.analysis.facts import Case, Contact, Message
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_number, evidence_numbers
 from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord
+from audit.analysis.reading import plain, promises_in
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Plan, Promise, PromiseClock, PromisedWhat
@@ -29,6 +30,7 @@ _DONE = {
     PromisedWhat.HUMAN_ON_CALL: "a person on the line",
     PromisedWhat.CALLBACK: "the call back",
 }
+_UNCONFIRMED = " (found by machine, unconfirmed)"
 _FROM_CALLS = {PromisedWhat.CALL_ANSWERED, PromisedWhat.HUMAN_ON_CALL}
 
 
@@ -78,6 +80,7 @@ def promise_records(case: Case, plan: Plan, calendar: BusinessCalendar | None) -
     for event in case.promises:
         assert isinstance(event.what, PromiseSaid)
         dues.append(_said(event, event.what, case))
+    dues.extend(_written(case, calendar))
     zone = vendor.time_zone if vendor else "UTC"
     records = [_record(due, case, zone) for due in dues]
     return sorted(records, key=lambda r: (r.due_at_utc is None, r.due_at_utc or case.opened.at_utc, r.id))
@@ -203,7 +206,7 @@ def _said(event: Event, what: PromiseSaid, case: Case) -> Due:
     made = said_at(event, case)
     source = "said in a call" if what.t_s is not None else "written in a message"
     if what.by != "person":
-        source += " (found by machine, unconfirmed)"
+        source += _UNCONFIRMED
     withdrawn = next(
         (
             e
@@ -212,29 +215,10 @@ def _said(event: Event, what: PromiseSaid, case: Case) -> Due:
         ),
         None,
     )
-    wanted = what.what
-    came: Came | None = None
-    sure = case.watched_until
-    missing = "" if what.due_at_utc is not None else "the words name no moment"
-    if wanted == PromisedWhat.CALLBACK:
-        calls = [e for e in judged(case, "callback_received") if isinstance(e.what, Judged)]
-        if calls:
-            yes = next((e for e in calls if isinstance(e.what, Judged) and e.what.value == "yes"), None)
-            came = Came(yes.at_utc, yes.at_utc, None, yes) if yes else None
-            sure = calls[-1].at_utc
-        else:
-            sure, missing = None, "nobody has said yet whether the call back came"
-    elif wanted in set(PromisedWhat) - _FROM_CALLS:
-        # An update, an answer and a solution are all kept by a person's words after the promise; a solution also by
-        # the ticket's status.
-        wanted_in_text = PromisedWhat.RESOLUTION if wanted == PromisedWhat.RESOLUTION else "answer"
-        came = _first(case, wanted_in_text, made + timedelta(microseconds=1))
-    else:
-        missing = missing or f'what would keep it ("{wanted}") is nothing that we watch'
-        sure = None
+    came, sure, missing = _kept_by(what.what, made, case)
     return Due(
         id=f"said-{evidence_number(event)}",
-        what=wanted,
+        what=what.what,
         text=what.text,
         kind="said" if what.message_key is None else "written",
         source=source,
@@ -246,8 +230,57 @@ def _said(event: Event, what: PromiseSaid, case: Case) -> Due:
         proof=(event,),
         origin=Origin.PERSON if what.by == "person" else Origin.MACHINE,
         withdrawn=withdrawn,
-        missing=missing,
+        missing=missing or ("" if what.due_at_utc is not None else "the words name no moment"),
     )
+
+
+def _written(case: Case, calendar: BusinessCalendar | None) -> Iterable[Due]:
+    """Yield the promises with a moment that a machine reads in messages, and of which no person has spoken yet."""
+    for message in case.messages:
+        if message.sent or not message.from_vendor or not message.promises:
+            continue
+        spoken = [
+            plain(e.what.text)
+            for e in case.promises
+            if isinstance(e.what, PromiseSaid) and e.what.message_key == message.key
+        ]
+        at = message.written_at_utc
+        for number, found in enumerate(promises_in(message.reading, at, calendar)):
+            quote = plain(found.quote)
+            if found.due_at_utc is None or any(text in quote or quote in text for text in spoken):
+                continue
+            came, sure, missing = _kept_by(found.what, at, case)
+            yield Due(
+                id=f"read-{evidence_number(message.event)}{f'/{number + 1}' if number else ''}",
+                what=found.what,
+                text=found.quote,
+                kind="written",
+                source=f"written in a message{_UNCONFIRMED}",
+                made_at_utc=at,
+                due_at_utc=found.due_at_utc,
+                counted=found.due_words or "",
+                came=came,
+                sure_until=sure,
+                proof=(message.event,),
+                origin=Origin.MACHINE,
+                missing=missing,
+            )
+
+
+def _kept_by(wanted: str, made: datetime, case: Case) -> tuple[Came | None, datetime | None, str]:
+    """Return what kept a promise of a contact, how far we watched for it, and why it cannot be told if it cannot."""
+    if wanted == PromisedWhat.CALLBACK:
+        calls = [e for e in judged(case, "callback_received") if isinstance(e.what, Judged)]
+        if not calls:
+            return None, None, "nobody has said yet whether the call back came"
+        yes = next((e for e in calls if isinstance(e.what, Judged) and e.what.value == "yes"), None)
+        return (Came(yes.at_utc, yes.at_utc, None, yes) if yes else None), calls[-1].at_utc, ""
+    if wanted in set(PromisedWhat) - _FROM_CALLS:
+        # An update, an answer and a solution are all kept by a person's words after the promise; a solution also by
+        # the ticket's status.
+        wanted_in_text = PromisedWhat.RESOLUTION if wanted == PromisedWhat.RESOLUTION else "answer"
+        return _first(case, wanted_in_text, made + timedelta(microseconds=1)), case.watched_until, ""
+    return None, None, f'what would keep it ("{wanted}") is nothing that we watch'
 
 
 def said_at(event: Event, case: Case) -> datetime:

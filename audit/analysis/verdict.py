@@ -55,7 +55,10 @@ def headline(vendor: str, name: str, records: Sequence[PromiseRecord]) -> Headli
     left = len(records) - due
     beside = ""
     if left:
-        beside = f" {phrases.count(left, 'promise')} more {'is' if left == 1 else 'are'} open or not established."
+        why = "open or not established"
+        if len(counted) < len(records):
+            why = "open, not established, or found by a machine and not confirmed"
+        beside = f" {phrases.count(left, 'promise')} more {'is' if left == 1 else 'are'} {why}."
     if due == 0:
         said = f"No promise of {name} came due." if records else f"{name} has made no promise that applied."
         return Headline(vendor=vendor, met=0, due=0, share=None, low=None, high=None, sentence=f"{said}{beside}")
