@@ -17,6 +17,7 @@ from audit.analysis.reading import CueKind, MessageKind, Reading, plain, read_me
 from audit.analysis.settling import settled
 from audit.calendar import BusinessCalendar
 from audit.model import Event
+from audit.plan.cases import disputes
 from audit.plan.model import Plan, Scenario
 from probes.audio.timeline import Timeline
 from probes.errors import Side
@@ -231,6 +232,8 @@ class Case:
     answers: list[Message] = field(default_factory=list)
     first_submission: Event | None = None
     resolved_by: Event | None = None
+    dispute_steps: frozenset[int] = frozenset()
+    disputes: list[Event] = field(default_factory=list)
     seen_keys: set[str] = field(default_factory=set)
     records: list[PromiseRecord] = field(default_factory=list)
     call_records: dict[str, CallRecord] = field(default_factory=dict)
@@ -257,15 +260,33 @@ class Case:
         self.resolved_by = self._resolved()
 
     def resolved(self) -> Event | None:
-        """Return the status at which the vendor took the case for solved, the last time it did; None: it did not."""
+        """Return the status at which the vendor took the case for solved, the last time it did; None: it did not.
+
+        Where a dispute left the status as it was, it is the message that brought the solution.
+        """
         return self.resolved_by
 
     def _resolved(self) -> Event | None:
-        """A status "closed" counts as solved only after a person's answer."""
+        """A status "closed" counts as solved only after a person's answer; what we disputed, no longer.
+
+        After a dispute it takes a new status, or a person's solution while the status stays as it was.
+        """
         found: Event | None = None
+        disputed: Event | None = None
         first_answer = self.answers[0].at_utc if self.answers else None
-        for event in self.statuses:
+        turns: list[Event] = self.statuses
+        if self.disputes:
+            solutions = [m.event for m in self.answers if any(c.kind is CueKind.SOLUTION for c in m.reading.cues)]
+            turns = sorted([*self.statuses, *self.disputes, *solutions], key=lambda event: event.seq)
+        for event in turns:
+            if isinstance(event.what, MessageSent):
+                found, disputed = None, found
+                continue
+            if isinstance(event.what, MessageSeen):
+                found, disputed = (event, None) if disputed is not None else (found, None)
+                continue
             assert isinstance(event.what, StatusSeen)
+            disputed = None
             state = event.what.state
             if state is TicketState.RESOLVED or (
                 state is TicketState.CLOSED and first_answer is not None and first_answer <= event.at_utc
@@ -359,6 +380,7 @@ def _open_case(event: Event, what: CaseOpened, scenarios: Mapping[str, Scenario]
         event,
         solvable=scenario is None or scenario.solvable,
         problem=scenario.problem.subject if scenario else "",
+        dispute_steps=disputes(scenario) if scenario else frozenset(),
     )
 
 
@@ -419,6 +441,8 @@ def _send(case: Case, contact: Contact | None, event: Event) -> None:
     key = f"ticket:{event.seq}"
     if isinstance(what, MessageSent):
         key = what.message_key
+        if contact is not None and contact.step in case.dispute_steps:
+            case.disputes.append(event)
     elif contact is not None:
         contact.submitted = contact.submitted or event
     channel, where = (contact.channel, contact.id) if contact else (None, None)

@@ -51,6 +51,8 @@ RULES: tuple[FindingRule, ...] = (
        "The ticket had no answer by a person for {value}, until we stopped watching"),
     _R("closed_without_answer", _yes, "The ticket was closed without an answer by a person"),
     _R("false_resolved", _yes, "The case was called resolved and had to be opened again"),
+    _R("dispute_ignored", _yes,
+       "Told that the problem was not solved, the vendor neither answered nor opened the ticket again{detail}"),
     _R("identification_gate", _yes,
        "An identification number had to be keyed in before anybody could be reached{where}"),
     _R("reached_human", _no, "No person was reached{where}"),

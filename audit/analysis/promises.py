@@ -19,7 +19,7 @@ from audit.analysis.reading import plain, promises_in
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Plan, Promise, PromiseClock, PromisedWhat
-from probes.events import Judged, PromiseSaid, StatusSeen
+from probes.events import Judged, MessageSeen, PromiseSaid, StatusSeen
 
 _DONE = {
     PromisedWhat.RECEIPT: "a receipt",
@@ -189,7 +189,7 @@ def _first(case: Case, what: str, after: datetime) -> Came | None:
         done = case.resolved()
         if done is None or done.at_utc < after:
             return None
-        assert isinstance(done.what, StatusSeen)
+        assert isinstance(done.what, StatusSeen | MessageSeen)
         return Came(done.at_utc, done.what.absent_at_utc or after, None, done)
     for m in case.messages:
         if m.sent or m.at_utc < after:

@@ -146,7 +146,8 @@ def _messages(case: Case) -> Iterable[StoryLine]:
         since = f" {_arrival(message, asked.at_utc)}" if asked else ""
         if message.sent:
             if not isinstance(message.event.what, TicketSubmitted):
-                yield _said(message, f"We wrote: {phrases.quote(message.text)}.")
+                said = "We said that it was not solved" if message.event in case.disputes else "We wrote"
+                yield _said(message, f"{said}: {phrases.quote(message.text)}.")
         elif message.reading.kind is MessageKind.RECEIPT:
             yield _said(message, f"A machine's receipt came{since}: {phrases.quote(message.text)}.")
         elif message.reading.kind is MessageKind.MACHINE:

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit.analysis.state import CaseState, case_state
+from audit.calendar import BusinessCalendar
 from audit.engine.contact import MOST_ERRORS, Contacts, Outcome, Setting, Standing
 from audit.engine.flow import Next
 from audit.ledger.codec import from_json
 from audit.ledger.store import Overtaken
-from audit.plan.cases import PlannedCase, spec_for, verb_of
+from audit.plan.cases import PlannedCase, disputes, spec_for, verb_of
 from audit.plan.looks import look_interval_s
 from audit.plan.model import Step, Wait
 from probes.errors import FailureKind, Side
@@ -116,7 +117,7 @@ class CaseTick:
         state = self._state()
         while self.standing.row.step < len(self.scenario.steps):
             step = self.scenario.steps[self.standing.row.step]
-            if step.when is None or state.meets(step.when):
+            if step.condition is None or state.meets(step.condition):
                 return self._do(step, state)
             self._step_on()
         if state.resolved:
@@ -156,7 +157,10 @@ class CaseTick:
             until = wait.until.value if wait.until is not None else "time"
             self._step_on()
             return self._rest(0.0, WaitEnded(until, met or wait.until is None, elapsed_s))
-        return self._rest(min(look_interval_s(wait, elapsed_s), wait.at_most.s - elapsed_s))
+        dues_s = [(due - clock.now_utc()).total_seconds() for due in state.dues_utc]
+        looks = self.standing.cursor.looks // max(1, len(cursor.handles))
+        next_s = look_interval_s(wait, elapsed_s, looks=looks, dues_s=dues_s)
+        return self._rest(min(next_s, wait.at_most.s - elapsed_s))
 
     # --- acting ---
 
@@ -211,7 +215,13 @@ class CaseTick:
         if cursor.state is not None and not ledger.has_event(row.audit, row.case, TURNING, after_seq=cursor.state_seq):
             return cursor.state
         events = ledger.events(row.audit, case=row.case)
-        state = case_state(events)
+        vendor = self.setting.plan.vendor(row.vendor)
+        state = case_state(
+            events,
+            promises=vendor.promises,
+            calendar=BusinessCalendar(vendor.hours, vendor.time_zone, vendor.place),
+            disputes=disputes(self.scenario),
+        )
         self.standing = self.standing.with_cursor(state=state, state_seq=events[-1].seq if events else 0)
         return state
 

@@ -35,9 +35,9 @@ def _texts(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
         ((*place, "problem", "subject"), scenario.problem.subject),
         ((*place, "problem", "body"), scenario.problem.body),
         *(
-            ((*place, "steps", index, "reply", "text"), step.reply.text)
+            ((*place, "steps", index, verb.field, "text"), verb.text)
             for index, step in enumerate(scenario.steps)
-            if step.reply is not None
+            if (verb := verb_of(step)) is not None and verb.text is not None
         ),
     ]
     who = {name for personas in draft.sampled.get(scenario.id, {}).values() for name in personas}

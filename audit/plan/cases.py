@@ -86,9 +86,16 @@ def verb_of(step: Step) -> Verb | None:
         return Verb("chat", Action.CHAT, step.chat.channel, script=step.chat.script)
     if step.reply is not None:
         return Verb("reply", Action.REPLY, step.reply.channel, text=step.reply.text)
+    if step.dispute is not None:
+        return Verb("dispute", Action.REPLY, step.dispute.channel, text=step.dispute.text)
     if step.close is not None:
         return Verb("close", Action.CLOSE, step.close)
     return None
+
+
+def disputes(scenario: Scenario) -> frozenset[int]:
+    """Return which steps of a scenario say that what was called resolved is not, counted from 0."""
+    return frozenset(index for index, step in enumerate(scenario.steps) if step.dispute is not None)
 
 
 def values_for(persona: Persona, scenario: Scenario, our_reference: str) -> dict[str, str]:

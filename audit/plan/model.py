@@ -222,7 +222,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of a scenario: exactly one verb, and perhaps a condition `when`."""
+    """One step of a scenario: exactly one verb, and perhaps a condition `when`.
+
+    `dispute` is a reply to a vendor that calls the problem resolved: it is not, and what then happens is measured.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     open: str | None = None
@@ -231,8 +234,14 @@ class Step:
     call: Call | None = None
     chat: Chat | None = None
     reply: Reply | None = None
+    dispute: Reply | None = None
     close: str | None = None
     when: Condition | None = None
+
+    @property
+    def condition(self) -> Condition | None:
+        """On what the step depends; a dispute without a `when` needs something that was called resolved."""
+        return Condition.RESOLVED if self.dispute is not None and self.when is None else self.when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from audit.plan.source import Keys
 from probes.events import Action
 
 _MOST_CASES = 100_000
-_VERBS = ("call", "chat", "close", "look", "open", "reply", "wait")
+_VERBS = ("call", "chat", "close", "dispute", "look", "open", "reply", "wait")
 
 
 def find_faults(draft: Draft) -> Iterator[Found]:
@@ -170,7 +170,7 @@ def _steps(draft: Draft, scenario: Scenario, place: Keys) -> Iterator[Found]:
 
 def _out_of_order(step: Step, here: Keys, opened: set[str], *, called: bool, talked: bool) -> Found | None:
     """Return what a step needs that no step before it has done."""
-    conditions = [(step.when, (*here, "when"))]
+    conditions = [(step.condition, (*here, "when" if step.when is not None else "dispute"))]
     if step.wait is not None:
         if not opened and not called and not talked:
             return (*here, "wait"), "there is a wait before anything was opened", "open a ticket, chat or call first"

@@ -53,6 +53,7 @@ def plan(
     personas: tuple[Persona, ...] = (Persona(id="ada", name="Ada Example"),),
     n: int = 1,
     solvable: bool = True,
+    steps: tuple[Step, ...] = (Step(open="portal"),),
     **more: object,
 ) -> Plan:
     return Plan(
@@ -65,7 +66,7 @@ def plan(
             Scenario(
                 id="broken",
                 problem=Problem(subject="Import stops", body="The import stops with error 42 on every file."),
-                steps=(Step(open="portal"),),
+                steps=steps,
                 solvable=solvable,
             ),
         ),

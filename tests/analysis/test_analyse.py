@@ -7,10 +7,21 @@ from datetime import timedelta
 import pytest
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis, Decision, PromiseOutcome, Verdict
-from audit.plan.model import Plan, PromiseClock, PromisedWhat
+from audit.analysis.model import Analysis, Decision, Origin, PromiseOutcome, Verdict
+from audit.plan.model import Condition, Plan, PromiseClock, PromisedWhat, Reply, Step, Wait
+from probes.duration import Duration
 from probes.errors import Failure, FailureKind, Side
-from probes.events import Action, CaseOutcome, ContactOutcome, TicketState, TicketSubmitted, ValueRead
+from probes.events import (
+    Action,
+    CaseOutcome,
+    ContactOutcome,
+    MessageSent,
+    Payload,
+    PromiseSaid,
+    TicketState,
+    TicketSubmitted,
+    ValueRead,
+)
 from tests.analysis.book import START, Book, said, status
 from tests.analysis.plans import plan, promise, vendor
 
@@ -160,3 +171,88 @@ def test_the_same_events_give_the_same_answer_and_duplicates_count_once() -> Non
     assert once.measures == again.measures
     assert once.stories == again.stories
     assert any("3 events came twice" in note for note in again.method_notes)
+
+
+WAIT = Wait(at_most=Duration(3 * 86400), until=Condition.RESOLVED)
+DISPUTE = (
+    Step(open="portal"),
+    Step(wait=WAIT),
+    Step(dispute=Reply(channel="portal", text="It still does not work.")),
+    Step(wait=WAIT),
+)
+
+
+def disputed(*after: tuple[float, Payload]) -> Analysis:
+    book = Book()
+    book.begin()
+    book.open_case(0)
+    book.submit(0)
+    book.look(5, said("I have reset your import queue.", "m1"), status(TicketState.RESOLVED))
+    book.start(6, Action.REPLY, step=2)
+    book.add(MessageSent("r1", "Re", "It still does not work, the very same error as before."), 6)
+    book.stop(6)
+    for at_h, what in after:
+        book.look(at_h, what)
+    book.look(54)
+    book.close_case(55, CaseOutcome.GIVEN_UP)
+    return run(plan(steps=DISPUTE), book)
+
+
+def values(result: Analysis, id: str) -> list[tuple[float, bool]]:
+    return [(o.value, o.censored) for m in result.measures if m.id == id for o in m.observed]
+
+
+def test_a_dispute_that_nothing_comes_of_is_a_finding() -> None:
+    result = disputed()
+    assert values(result, "dispute_ignored") == [(1.0, False)]
+    ((waited_s, censored),) = values(result, "dispute_answer_s")
+    assert censored
+    assert waited_s == pytest.approx(48 * 3600, abs=60)
+    assert values(result, "dispute_reopened") == [(0.0, False)]
+    (found,) = [f for f in result.findings if f.measure == "dispute_ignored"]
+    assert found.sentence.startswith("Told that the problem was not solved, the vendor neither answered nor opened")
+    assert len(found.evidence) == 2
+    assert any(
+        "We said that it was not solved: “It still does not work" in line.sentence for line in result.stories[0].lines
+    )
+    assert all(censored for _, censored in values(result, "resolution_s"))
+
+
+def test_a_dispute_that_is_answered_and_opened_again() -> None:
+    result = disputed(
+        (8, status(TicketState.OPEN, previous="Resolved")), (10, said("I see, let me check the log.", "m2"))
+    )
+    assert values(result, "dispute_ignored") == [(0.0, False)]
+    assert values(result, "dispute_reopened") == [(1.0, False)]
+    assert values(result, "dispute_answer_s") == [(4 * 3600 + 3, False)]
+    assert values(result, "false_resolved") == [(1.0, False)]
+
+
+def test_promises_that_a_message_makes_are_in_the_ledger_unconfirmed() -> None:
+    book = Book()
+    book.begin()
+    book.open_case(0)
+    book.submit(0)
+    book.look(1, said("I looked at your file. You will have an answer within five hours.", "m1"))
+    book.look(16, said("The process has to be started again.", "m2", absent_at_h=15))
+    book.close_case(17, CaseOutcome.GIVEN_UP)
+    result = run(plan(), book)
+    (record,) = result.promises
+    assert (record.outcome, record.origin) == (PromiseOutcome.LATE, Origin.MACHINE)
+    assert record.text == "You will have an answer within five hours"
+    assert record.late_by_s == pytest.approx(9 * 3600, abs=60)
+    assert result.headlines[0].due == 0  # it counts when a person confirmed it
+    (found,) = [f for f in result.findings if f.measure == "expectations_met"]
+    assert found.verdict is Verdict.ANOMALY
+
+
+def test_a_promise_that_a_person_confirmed_is_not_read_a_second_time() -> None:
+    book = Book()
+    book.begin()
+    book.open_case(0)
+    book.submit(0)
+    book.look(1, said("I looked at your file. You will have an answer within five hours.", "m1"))
+    due = START + timedelta(hours=6)
+    book.add(PromiseSaid("answer within five hours", "update", due, "m1", None, "person", 1.0), 2)
+    book.close_case(17, CaseOutcome.GIVEN_UP)
+    assert [record.origin for record in run(plan(), book).promises] == [Origin.PERSON]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from audit.analysis.reading import CueKind, MessageKind, plain, read_message
-from audit.analysis.state import case_state
-from audit.plan.model import Condition
+from audit.analysis.state import CaseState, case_state
+from audit.plan.model import Condition, Promise, PromisedWhat
+from probes.duration import Duration
 from probes.errors import Side
 from probes.events import (
     Action,
@@ -17,7 +20,7 @@ from probes.events import (
     MessageSent,
     TicketState,
 )
-from tests.analysis.book import Book, said, status
+from tests.analysis.book import START, Book, said, status
 
 OURS = "The import stops with error 42 on every file since Friday."
 
@@ -53,6 +56,62 @@ def test_an_answer_before_our_reply_leaves_the_reply_unanswered() -> None:
     assert state.ever_answered
     book.look(3, said("I see, we are mending it now.", "m2"))
     assert case_state(book.events).meets(Condition.ANSWERED)
+
+
+def disputed(book: Book, at_h: float) -> None:
+    book.start(at_h, Action.REPLY, step=2)
+    book.add(MessageSent("r1", "Re", "It still does not work, the same error as before."), at_h)
+    book.stop(at_h)
+
+
+def state_of(book: Book) -> CaseState:
+    return case_state(book.events, disputes=frozenset({2}))
+
+
+def test_what_we_dispute_is_not_resolved_until_the_vendor_says_so_anew() -> None:
+    book = Book(case="c1")
+    book.submit(0)
+    book.look(1, said("I have reset your import queue.", "m1"), status(TicketState.RESOLVED))
+    assert state_of(book).resolved
+    disputed(book, 2)
+    assert not state_of(book).resolved
+    assert not state_of(book).answered
+    book.look(3, said("We are looking into it.", "m2"))
+    assert state_of(book).answered
+    assert not state_of(book).resolved
+    book.look(4, status(TicketState.OPEN))
+    book.look(5, status(TicketState.RESOLVED))
+    assert state_of(book).resolved
+
+
+def test_a_solution_under_the_old_status_settles_a_dispute() -> None:
+    book = Book(case="c1")
+    book.submit(0)
+    book.look(1, status(TicketState.RESOLVED))
+    disputed(book, 2)
+    book.look(3, said("I have found the cause and fixed the import, please try again.", "m2"))
+    assert state_of(book).resolved
+
+
+def test_a_reply_that_is_no_dispute_leaves_a_case_resolved() -> None:
+    book = Book(case="c1")
+    book.submit(0)
+    book.look(1, status(TicketState.RESOLVED))
+    disputed(book, 2)
+    assert case_state(book.events).resolved
+
+
+def test_due_moments_of_promises_until_they_are_kept() -> None:
+    book = Book(case="c1")
+    book.submit(0)
+    day = Promise(
+        id="day", what=PromisedWhat.FIRST_HUMAN_RESPONSE, within=Duration(86400), text="a day", source="their page"
+    )
+    assert case_state(book.events, promises=[day]).dues_utc == (START + timedelta(hours=24, seconds=20),)
+    book.look(1, said("I looked at it and will write again within 5 hours.", "m1"))
+    assert case_state(book.events, promises=[day]).dues_utc == (START + timedelta(hours=6, seconds=3),)
+    book.look(2, said("The cause is a wrong header, we have corrected it.", "m2"))
+    assert case_state(book.events, promises=[day]).dues_utc == ()
 
 
 @pytest.mark.parametrize(

@@ -162,11 +162,30 @@ def test_the_preview_as_document_and_as_text(seen: Preview) -> None:
         assert words in text
 
 
-@given(st.integers(1, 30 * 86400), st.one_of(st.none(), st.integers(60, 86400)))
-def test_looks_are_counted_as_they_are_made(at_most_s: int, every_s: int | None) -> None:
+@given(
+    st.integers(1, 30 * 86400),
+    st.one_of(st.none(), st.integers(60, 86400)),
+    st.lists(st.integers(0, 40 * 86400), max_size=20),
+)
+def test_there_are_never_more_looks_than_were_said(at_most_s: int, every_s: int | None, dues: list[int]) -> None:
     wait = Wait(at_most=Duration(at_most_s), look_every=None if every_s is None else Duration(every_s))
     looks, elapsed_s = 0, 0.0
     while elapsed_s < at_most_s:
-        elapsed_s += look_interval_s(wait, elapsed_s)
+        elapsed_s += look_interval_s(wait, elapsed_s, looks=looks, dues_s=[due - elapsed_s for due in dues])
         looks += 1
-    assert looks_at_most(wait) == looks
+    assert looks <= looks_at_most(wait)
+    if every_s is not None:
+        assert looks == looks_at_most(wait)
+
+
+def test_a_promise_is_looked_at_when_it_falls_due_and_soon_after() -> None:
+    wait = Wait(at_most=Duration(10 * 86400))
+    usual = look_interval_s(wait, 5 * 86400)
+    assert look_interval_s(wait, 5 * 86400, looks=100, dues_s=[1800]) == pytest.approx(1800, abs=2)
+    assert look_interval_s(wait, 5 * 86400, looks=100, dues_s=[-60]) < usual / 4
+    assert look_interval_s(wait, 5 * 86400, looks=100, dues_s=[-3 * 86400]) == usual
+
+
+def test_the_plans_own_interval_stands_above_promises() -> None:
+    wait = Wait(at_most=Duration(86400), look_every=Duration(7200))
+    assert look_interval_s(wait, 3600, dues_s=[60]) == 7200

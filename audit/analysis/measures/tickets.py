@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from audit.analysis import phrases
 from audit.analysis.facts import Case, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed
@@ -213,6 +214,53 @@ def _follow_up(case: Case) -> Iterable[Observed]:
         yield observed(case, 0.0, done.at_utc, done, *last_looks(case, done.at_utc))
 
 
+def _after_disputes(case: Case) -> Iterable[tuple[Event, Message | None, Event | None]]:
+    """Yield each dispute with the first person's answer and the first sign of a ticket opened again after it."""
+    for number, dispute in enumerate(case.disputes):
+        until = case.disputes[number + 1].at_utc if number + 1 < len(case.disputes) else None
+
+        def follows(at_utc: datetime, dispute: Event = dispute, until: datetime | None = until) -> bool:
+            return at_utc > dispute.at_utc and (until is None or at_utc <= until)
+
+        answer = next((m for m in case.answers if follows(m.at_utc)), None)
+        opened = (TicketState.OPEN, TicketState.WAITING_FOR_US)
+        again = (e for e in case.statuses if isinstance(e.what, StatusSeen) and e.what.state in opened)
+        yield dispute, answer, next((e for e in again if follows(e.at_utc)), None)
+
+
+def _dispute_answered(case: Case) -> Iterable[Observed]:
+    for dispute, answer, _ in _after_disputes(case):
+        if answer is not None:
+            waited = (answer.at_utc - dispute.at_utc).total_seconds()
+            since = max(dispute.at_utc, answer.absent_at_utc or dispute.at_utc)
+            earliest = (since - dispute.at_utc).total_seconds()
+            yield observed(case, waited, answer.at_utc, dispute, answer.event, earliest=earliest)
+        elif case.watched_until is not None and case.watched_until > dispute.at_utc:
+            waited, looks = (case.watched_until - dispute.at_utc).total_seconds(), last_looks(case, dispute.at_utc)
+            yield observed(case, waited, case.watched_until, dispute, *looks, censored=True)
+
+
+def _dispute_reopened(case: Case) -> Iterable[Observed]:
+    for dispute, _, again in _after_disputes(case):
+        if again is not None:
+            yield observed(case, 1.0, again.at_utc, dispute, again)
+        elif case.watched_until is not None and case.watched_until > dispute.at_utc:
+            yield observed(case, 0.0, case.watched_until, dispute, *last_looks(case, dispute.at_utc))
+
+
+def _dispute_ignored(case: Case) -> Iterable[Observed]:
+    """Of the disputes watched for a day, or until something happened: 1 if nothing did."""
+    for dispute, answer, again in _after_disputes(case):
+        found = answer.event if answer is not None else again
+        watched_s = ((case.watched_until or dispute.at_utc) - dispute.at_utc).total_seconds()
+        if found is not None:
+            yield observed(case, 0.0, found.at_utc, dispute, found)
+        elif watched_s >= 86400 and case.watched_until is not None:
+            detail = phrases.length(watched_s)
+            looks = last_looks(case, dispute.at_utc)
+            yield observed(case, 1.0, case.watched_until, dispute, *looks, detail=f" for {detail}")
+
+
 _DURATION, _SHARE, _QUANTITY = MeasureKind.DURATION, MeasureKind.SHARE, MeasureKind.QUANTITY
 
 MEASURES = (
@@ -258,6 +306,18 @@ MEASURES = (
     ),
     MeasureSpec(
         "false_resolved", "“resolved” that was not", "ratio", _SHARE, Per.CASE, 7, Good.LOW, _false_resolved,
+    ),
+    MeasureSpec(
+        "dispute_answer_s", "time to an answer when we said that it was not solved", "s", _DURATION, Per.CASE, 7,
+        Good.LOW, _dispute_answered,
+    ),
+    MeasureSpec(
+        "dispute_reopened", "tickets opened again when we said that it was not solved", "ratio", _SHARE, Per.CASE, 7,
+        Good.HIGH, _dispute_reopened,
+    ),
+    MeasureSpec(
+        "dispute_ignored", "times nothing happened when we said that it was not solved", "ratio", _SHARE, Per.CASE, 7,
+        Good.LOW, _dispute_ignored,
     ),
     MeasureSpec(
         "follow_up", "cases followed up after the solution", "ratio", _SHARE, Per.CASE, 8, Good.HIGH, _follow_up,
