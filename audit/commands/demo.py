@@ -121,6 +121,8 @@ def serve_practice(directory: Path, factor: float, *, say: Callable[[str], None]
         _introduce(vendor, folder / "home", folder / PLAN)
         addresses = vendor.addresses
         say(f"portal     {addresses.portal}")
+        if addresses.chat is not None:
+            say(f"chat       {addresses.chat}")
         say(f"telephone  {addresses.phone} (exchange {addresses.exchange})")
         say(f"truth      {folder / 'vendor'}")
         say(f"audit it   holdproof run {folder / PLAN} --home {folder / 'home'}")

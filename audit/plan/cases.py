@@ -141,5 +141,7 @@ def spec_for(plan: Plan, case: PlannedCase, step: Step, audit_id: str, handle: A
 
 
 def _longest(plan: Plan, verb: Verb) -> Duration:
-    """No call may use more minutes than the whole audit may; its channel bounds it further."""
+    """No call may use more minutes than the whole audit may; its channel bounds it further, and a chat alone."""
+    if verb.action is Action.CHAT:
+        return Duration(86400.0)
     return Duration(plan.limits.call_minutes * 60.0) if verb.action is Action.CALL else Duration(3600.0)

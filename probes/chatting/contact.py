@@ -93,11 +93,12 @@ class ChatContact:
             self._session, self._context = session, context
             self._page = ChatPage(session.page, self._channel.parts)
             self._watch = Watch(session, self._page, self._channel, self._contact)
-            failure = await session.attempt(self._arrive(), "open", at_most_s=_OPENING_MAY_TAKE_S)
-            if failure is not None:
-                return self._not_opened(failure, noticed=False)
             watching = asyncio.ensure_future(self._watch.run())
             try:
+                failure = await session.attempt(self._arrive(), "open", at_most_s=_OPENING_MAY_TAKE_S)
+                if failure is not None:
+                    return self._not_opened(failure, noticed=False)
+                self._watch.arriving = False
                 return await self._hold(watching)
             finally:
                 watching.cancel()
@@ -209,7 +210,7 @@ class ChatContact:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await self._keep("end")
-        self._watch.close(self._clock.now_utc())
+        self._watch.close()
         outcome = ContactOutcome.DONE if how is None or stopped else ContactOutcome.CAP_REACHED
         if stopped and failure is None:
             failure = Failure(FailureKind.STOPPED, Side.OURS, "chat", _STOP_TEXT)
@@ -229,6 +230,6 @@ class ChatContact:
 
     def _not_opened(self, failure: Failure, *, noticed: bool) -> Seen:
         """The chat did not come about. What may have been noticed is never tried again."""
-        self._watch.close(self._clock.now_utc())
+        self._watch.close()
         outcome = ContactOutcome.UNKNOWN if noticed else ContactOutcome.FAILED
         return Seen(handle=self._handle, outcome=outcome, failure=failure)

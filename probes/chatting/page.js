@@ -184,10 +184,12 @@ const bubbles = (element, depth = 0) => {
 };
 const expand = element => { const found = bubbles(element); return found.length >= 2 ? found : [element]; };
 
+const isBadge = element => hasAny(tokens(words(element)), ['role', 'badge', 'tag', 'jobtitle', 'usertype', 'authortype']) && say(element) && say(element).length <= 40;
+const bareOf = element => say(element, new Set(everything(element).filter(one => one !== element && isBadge(one)))) || say(element);
 const authorOf = (element, left) => {
   const parts = everything(element).filter(one => one !== element);
   const named = cfg.parts.author ? select(cfg.parts.author, element)[0] : parts.find(one => isName(one) && say(one) && say(one).length <= 60 && say(one).split('\n').length === 1);
-  if (named) { left.add(named); return say(named).replace(/\s*:$/, '') || label(named) || null; }
+  if (named) { left.add(named); return bareOf(named).replace(/\s*:$/, '') || label(named) || null; }
   for (const one of [element, ...parts]) for (const name of ['data-author', 'data-sender', 'data-author-name', 'data-sender-name', 'data-name', 'data-from', 'data-user', 'data-username']) {
     const value = one.getAttribute(name);
     if (value && value.length <= 60 && !/^[\d-]+$/.test(value)) return value;
@@ -198,14 +200,14 @@ const authorOf = (element, left) => {
   if (bold) { const text = say(bold), all = say(element);
     if (all.startsWith(text) && all.length > text.length && (/:$/.test(text) || !INLINE.has(style(bold).display) || all[text.length] === '\n')) { left.add(bold); return text.split('\n')[0].replace(/\s*:$/, ''); } }
   const leaves = parts.filter(one => isLeaf(one) && say(one) && !left.has(one) && !(parent(one) && isLeaf(parent(one)) && parent(one) !== element));
-  if (leaves.length >= 2) { const first = leaves[0], rest = leaves[1], text = say(first);
+  if (leaves.length >= 2) { const first = leaves[0], rest = leaves[1], text = bareOf(first);
     if (box(first).bottom <= box(rest).top + 3 && text.length <= 40 && !/[?!…]$|[.]$/.test(text) && !TIME.test(text) && (parseFloat(style(first).fontSize) < parseFloat(style(rest).fontSize) || parseInt(style(first).fontWeight) > parseInt(style(rest).fontWeight))) { left.add(first); return text; } }
   const face = parts.find(one => one.localName === 'img' && one.alt && one.alt.length <= 40 && /[\p{L}]{2}/u.test(one.alt) && !/avatar|profile|photo|picture|image|icon|logo|emoji/i.test(one.alt));
   return face ? face.alt : null;
 };
 const roleOf = (element, author, left) => {
   if (cfg.parts.role) { const found = select(cfg.parts.role, element)[0]; if (found) { left.add(found); return say(found) || null; } return null; }
-  const badge = everything(element).find(one => one !== element && hasAny(tokens(words(one)), ['role', 'badge', 'tag', 'jobtitle', 'usertype', 'authortype']) && say(one) && say(one).length <= 40);
+  const badge = everything(element).find(one => one !== element && isBadge(one));
   if (badge) { left.add(badge); return say(badge); }
   for (let at = element, up = 0; at && up < 3 && at !== state.list; at = parent(at), up++) {
     for (const name of ['data-author-type', 'data-sender-type', 'data-role', 'data-type', 'data-participant', 'data-author-role', 'data-message-author-role', 'data-kind']) {

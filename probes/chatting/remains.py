@@ -63,7 +63,7 @@ async def look_for_conversation(handle: Handle, begun: Begun | None, tools: Tool
         await watch.keep("look")
         there = _ours(watch, handle)
         if there:
-            watch.close(tools.clock.now_utc())
+            watch.close()
             found = Remains(True, "its conversation is still there")
 
     async with chat_session(handle.channel, texts, tools, begun.state) as (session, _):

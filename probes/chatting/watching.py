@@ -22,6 +22,7 @@ from probes.chatting.transcript import Change, Line, Transcript, plain
 from probes.errors import Side
 from probes.events import ChatEnded, MessageChanged, MessageSeen, NoticeKind, NoticeSeen, Payload, TypingSeen
 from probes.model import Artifact, Sighting
+from probes.web.failures import StepFailed
 from probes.web.moments import claimed_moment
 from probes.web.reading import bounded
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # Real seconds.
 LOOK_EVERY_S, LOOK_EVERY_PRACTICE_S = 0.2, 0.04
 _SETTLE_S, _GONE_S = 1.0, 3.0
+_SETTLE_PRACTICE_S = 0.1  # a practice vendor's words come whole, and its minutes are short
 _TYPING_AGAIN_S = 2.0
 _PICTURE_EVERY_S = 1.0
 _VANISHED_S, _NO_INPUT_S = 10.0, 30.0
@@ -52,7 +54,6 @@ class Standing:
     queue_left_at: datetime | None = None
     theirs_at: datetime | None = None
     ended: ChatEnded | None = None
-    ended_at: datetime | None = None
     replies: list[datetime] = field(default_factory=list)
 
 
@@ -63,7 +64,8 @@ class Watch:
         self._session, self._page, self._channel, self._contact = session, page, channel, contact
         self._clock = session.tools.clock
         factor = self._clock.factor
-        self.transcript = Transcript(settle_s=_SETTLE_S * factor, gone_s=_GONE_S * factor)
+        settle_s = _SETTLE_PRACTICE_S if self._clock.is_practice else _SETTLE_S
+        self.transcript = Transcript(settle_s=settle_s * factor, gone_s=_GONE_S * factor)
         self.standing = Standing()
         self._every_s = LOOK_EVERY_PRACTICE_S if self._clock.is_practice else LOOK_EVERY_S
         self._pending: list[Sighting] = []
@@ -78,6 +80,7 @@ class Watch:
         self._missing_at: datetime | None = None
         self._mute_at: datetime | None = None
         self._human_names: set[str] = set()
+        self.arriving = True  # a page that is still coming may be too busy to answer
         self._keeping_at: datetime | None = None
         self.last_artifacts: tuple[Artifact, ...] = ()
         self.held_from: datetime | None = self._clock.now_utc()  # nothing is told before the chat's opening is
@@ -93,7 +96,11 @@ class Watch:
         keeping = asyncio.ensure_future(self._keep_pictures())
         try:
             while self.standing.ended is None or self.transcript.unsettled_since is not None:
-                await self.look()
+                try:
+                    await self.look()
+                except StepFailed:
+                    if not self.arriving:
+                        raise
                 await asyncio.sleep(self._every_s)
         finally:
             keeping.cancel()
@@ -107,10 +114,10 @@ class Watch:
         if shown.there:
             self.standing.there_at = self.standing.there_at or now
             changes = self.transcript.look(shown.items, now)
-            self.transcript.looked_at = before
             self._note_changes(changes)
             self._note_typing(shown.typing, now)
             self._note_loose(shown.loose, now)
+        self.transcript.looked_at = before
         self.standing.choices = shown.choices
         self.standing.can_write = shown.can_write
         self._note_end(shown, now)
@@ -157,6 +164,13 @@ class Watch:
         if machine is False or (named and machine is not True):
             self._human(line.first_at)
 
+    def _joined(self, name: str | None, at: datetime) -> None:
+        if is_machine(name, None, self._channel.bots, self._channel.humans) is True:
+            return
+        if name is not None:
+            self._human_names.add(name.casefold())
+        self._human(at)
+
     def _human(self, at: datetime) -> None:
         if self.standing.human_at is None:
             self.standing.human_at = at
@@ -196,20 +210,19 @@ class Watch:
         if kind is NoticeKind.QUEUE:
             standing.queue, standing.queued_at = notice, at
         elif kind is NoticeKind.JOINED:
-            if is_machine(notice.name, None, self._channel.bots, self._channel.humans) is not True:
-                if notice.name is not None:
-                    self._human_names.add(notice.name.casefold())
-                self._human(at)
-        elif kind is NoticeKind.ENDED and standing.ended is None:
+            self._joined(notice.name, at)
+        if kind is NoticeKind.OTHER or _says_more(notice, self._told.get(kind)):
+            self._told[kind] = notice
+            self._tell_notice(text, notice, at, artifacts)
+        if kind is NoticeKind.ENDED:
             side = Side.OURS if notice.of_us else Side.VENDOR
             self.end(side, f'notice "{plain(text)[:150]}"', at)
-        if kind is not NoticeKind.OTHER and not _says_more(notice, self._told.get(kind)):
-            return
-        self._told[kind] = notice
+
+    def _tell_notice(self, text: str, notice: Notice, at: datetime, artifacts: tuple[Artifact, ...]) -> None:
         name = self._scrub(notice.name[:_LONGEST_NAME]) if notice.name else None
         payload = NoticeSeen(
             text=self._scrub(bounded(text, 1000)),
-            means=kind,
+            means=notice.means,
             name=name,
             position=notice.position,
             announced_wait_s=notice.announced_wait_s,
@@ -236,7 +249,8 @@ class Watch:
     def end(self, by: Side, reason: str, at: datetime) -> None:
         """Note that the chat is over, once."""
         if self.standing.ended is None:
-            self.standing.ended, self.standing.ended_at = ChatEnded(by, (self._scrub(reason),)), at
+            self.standing.ended = ChatEnded(by, (self._scrub(reason),))
+            self._add(self.standing.ended, max(at, self._latest_told()))
             self._wanted.set()
 
     # --- telling ---
@@ -332,7 +346,7 @@ class Watch:
             self._pending += self._session.sightings
             self._session.sightings.clear()
 
-    def close(self, at: datetime) -> None:
+    def close(self) -> None:
         """Tell all that is left, whole or not; nothing more is seen after it."""
         for line in self.transcript.lines:
             if line.told_text is None and not line.is_gone and line not in self._to_tell:
@@ -341,8 +355,6 @@ class Watch:
         telling, self._telling, self._to_tell = (*self._telling, *self._to_tell), [], []
         for line in telling:
             self._tell(line, ())
-        if self.standing.ended is not None:
-            self._add(self.standing.ended, max(self.standing.ended_at or at, self._latest_told()))
         self._flush(all_of_it=True)
 
     def _scrub(self, text: str) -> str:

@@ -20,6 +20,7 @@ import uvicorn
 from probes.clock import Clock
 from probes.errors import UserError
 from probes.practice.character import CHARACTERS, Phone, telephones
+from probes.practice.chat import ChatPages
 from probes.practice.exchange import Account, Exchange
 from probes.practice.insights import insights_app
 from probes.practice.portal import portal_app
@@ -33,9 +34,10 @@ CUSTOMER = "40718263"  # what the plans of practice characters key in at an iden
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the practice vendor is reached. `portal` is None where the vendor has none; `phone` is its number."""
+    """Where the practice vendor is reached. `portal` and `chat` are None where it has none; `phone` is its number."""
 
     portal: str | None
+    chat: str | None
     exchange: str
     insights: str
     phone: str | None
@@ -80,6 +82,8 @@ class PracticeVendor:
         self._first_port = port
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
         self._portal: str | None = None
+        self._chat: str | None = None
+        self._chat_pages: ChatPages | None = None
         self._urls: dict[str, str] = {}
 
     async def __aenter__(self) -> PracticeVendor:
@@ -88,11 +92,17 @@ class PracticeVendor:
         self._urls["insights"] = await self._serve(insights_app(self.exchange), self._port(1))
         if (app := self._portal_app()) is not None:
             self._portal = await self._serve(app, self._port(2))
+        assert self._folder is not None
+        if (self._folder / "chat.yaml").exists():
+            self._chat_pages = ChatPages(self.clock, self._folder, self.truth)
+            self._chat = await self._serve(self._chat_pages.app(), self._port(3))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._chat_pages is not None:
+            await self._chat_pages.close()
         for server, _ in self._servers:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
@@ -103,7 +113,7 @@ class PracticeVendor:
         """Where everything is, once started."""
         phone = next((number for number, (name, _) in self._telephones.items() if name == self.character), None)
         caller = min(self.exchange.account.callers)
-        return Addresses(self._portal, self._urls["exchange"], self._urls["insights"], phone, caller)
+        return Addresses(self._portal, self._chat, self._urls["exchange"], self._urls["insights"], phone, caller)
 
     def number_of(self, character: str) -> str:
         """Return the telephone number of a character; KeyError if it has none."""
@@ -136,6 +146,7 @@ class PracticeVendor:
         addresses = self.addresses
         known = {
             "portal": addresses.portal,
+            "chat": addresses.chat,
             "phone": addresses.phone,
             "caller": addresses.caller_id,
             "factor": f"{self.clock.factor:g}",

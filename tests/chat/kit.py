@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from audit.ledger.codec import from_json, to_json
 from probes import chat
 from probes.chatting.channel import Channel, Handle
+from probes.duration import Duration
 from probes.events import Action
 from probes.model import Seen, Sighting, Spec, Tools
 from tests.web.kit import VALUES, Answer, Asked, Site, site
@@ -81,7 +82,7 @@ def channel(**parts: Any) -> Channel:
 
 
 def spec(of: Channel, script: str = "ask", **parts: Any) -> Spec:
-    given: dict[str, Any] = {"values": VALUES, "reference": "HP-7K2M9QXA"} | parts
+    given: dict[str, Any] = {"values": VALUES, "reference": "HP-7K2M9QXA", "longest": Duration(86400.0)} | parts
     return Spec(action=Action.CHAT, channel=of, script=script, **given)
 
 
