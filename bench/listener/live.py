@@ -28,12 +28,12 @@ def compare(path: Path) -> tuple[list[float], list[float], dict[str, list[float]
         wall.append((time.perf_counter() - began) * 1e6)
         processor.append((time.thread_time() - used) * 1e6)
     final = live.finish()
-    edges = {s.end_s for s in offline.segments if s.end_s - s.start_s > 0.5}
-    found = [e.end_s for e in events if e.what is LiveKind.SEGMENT and e.end_s and e.end_s - e.at_s > 1.5]
+    found = [(e.at_s, e.end_s, e.kind) for e in events if e.what is LiveKind.SEGMENT and e.end_s]
     away = {
-        "edges": [min(abs(t - e) for e in edges) for t in found] if edges else [],
+        "kind of each 0.1 s": _kinds_apart(found, [(s.start_s, s.end_s, s.kind) for s in offline.segments]),
         "hold start": _away([h.start_s for h in offline.holds], events, LiveKind.HOLD_STARTED),
-        "first person": _away([offline.first_person_s] if offline.first_person_s else [], events, LiveKind.PERSON),
+        "first person": [] if offline.first_person_s is None else [_apart(live.first_person_s, offline.first_person_s)],
+        "no first person": [_apart(live.first_person_s, None)] if offline.first_person_s is None else [],
         "after the call": [
             abs(a.end_s - b.end_s)
             for a, b in zip(offline.segments, final.segments, strict=False)
@@ -41,6 +41,23 @@ def compare(path: Path) -> tuple[list[float], list[float], dict[str, list[float]
         ],
     }
     return wall, processor, away
+
+
+def _kinds_apart(said: list[tuple[float, float, Kind]], truth: list[tuple[float, float, Kind]]) -> list[float]:
+    """Return for each tenth of a second how far away from there offline has the kind that was said live."""
+    out = []
+    for start_s, end_s, kind in said:
+        same = np.array([(a, b) for a, b, k in truth if k is kind])
+        for at_s in np.arange(start_s + 0.05, end_s, 0.1):
+            apart = np.maximum(same[:, 0] - at_s, at_s - same[:, 1]).clip(0).min() if len(same) else 99.0
+            out.append(float(apart))
+    return out
+
+
+def _apart(one_s: float | None, other_s: float | None) -> float:
+    if one_s is None or other_s is None:
+        return 0.0 if one_s is other_s else 99.0
+    return abs(one_s - other_s)
 
 
 def _away(truth: list[float], events: list[LiveEvent], what: LiveKind) -> list[float]:
@@ -53,6 +70,9 @@ def main() -> None:
     wall, processor, away = [], [], {}
     for path in sorted(folder.glob("call_???.wav"))[:count]:
         w, p, a = compare(path)
+        for name in ("first person", "no first person"):
+            if max(a[name], default=0.0) > 1.0:
+                print(f"{path.name}: {name} {a[name][0]:.1f} s apart")
         wall += w
         processor += p
         for k, v in a.items():

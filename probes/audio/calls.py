@@ -120,11 +120,11 @@ def settle(parts: list[Piece]) -> list[Piece]:
 
 def noise_is_no_music(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
     """Call silence what was heard as music for a moment and is no louder than the line's noise in the call's pauses."""
-    noise_dbfs = _noise_dbfs(parts, level_dbfs)
-    if noise_dbfs is None:
+    floor_dbfs = noise_dbfs(parts, level_dbfs)
+    if floor_dbfs is None:
         return parts
     for p in parts:
-        if p.kind == "music" and p.length_s < LONGEST_STRAY_S and loud_part_dbfs(p, level_dbfs) < noise_dbfs + 3:
+        if p.kind == "music" and p.length_s < LONGEST_STRAY_S and loud_part_dbfs(p, level_dbfs) < floor_dbfs + 3:
             p.kind = "silence"
     return _joined(parts)
 
@@ -134,11 +134,11 @@ def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
 
     What plays under words is heard between them. Right after music the model goes on to expect it.
     """
-    floor_dbfs = _noise_dbfs(parts, level_dbfs)
+    floor_dbfs = noise_dbfs(parts, level_dbfs)
     for i, p in enumerate(parts):
         if p.kind != "speech" or not p.over_music or p.length_s < _SHORTEST_JUDGED_S:
             continue
-        gaps_dbfs = float(np.percentile(_smooth(level_dbfs[_frames(p)]), 4))
+        gaps_dbfs = float(np.percentile(smooth_dbfs(level_dbfs[_frames(p)], 3), 4))
         beside = [q for q in parts[max(0, i - 1) : i + 2] if q.kind == "music" and q.length_s >= 1.0]
         music_dbfs = [float(np.percentile(level_dbfs[_frames(q)][:_BESIDE], 40)) for q in beside]
         quiet = floor_dbfs is not None and gaps_dbfs < floor_dbfs + _NOISE_VARIES_DB
@@ -147,19 +147,19 @@ def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
     return parts
 
 
-def _smooth(level_dbfs: Floats) -> Floats:
-    """Return the mean power of three frames around each."""
-    power = np.convolve(10 ** (np.asarray(level_dbfs, np.float64) / 10), np.ones(3) / 3, "same")
-    return np.asarray(10 * np.log10(power + 1e-10), np.float32)
+def smooth_dbfs(level_dbfs: Floats, frames: int) -> Floats:
+    """Return the mean power of some frames around each."""
+    power = np.convolve(10 ** (np.asarray(level_dbfs, np.float64) / 10), np.ones(frames) / frames, "same")
+    return np.asarray(10 * np.log10(power[: len(level_dbfs)] + 1e-10), np.float32)
 
 
-def _noise_dbfs(parts: list[Piece], level_dbfs: Floats) -> float | None:
+def noise_dbfs(parts: list[Piece], level_dbfs: Floats) -> float | None:
     """Return the level of the line's noise, from the call's pauses; None when they are too few or digital silence."""
     pauses = [level_dbfs[_frames(p)] for p in parts if p.kind == "silence" and p.length_s >= 0.4]
     if not pauses or sum(map(len, pauses)) * FRAME_S < 1.5:
         return None
-    noise_dbfs = float(np.percentile(np.concatenate(pauses), 25))
-    return noise_dbfs if noise_dbfs >= -75 else None
+    usual_dbfs = float(np.percentile(np.concatenate(pauses), 25))
+    return usual_dbfs if usual_dbfs >= -75 else None
 
 
 def _frames(p: Piece) -> slice:

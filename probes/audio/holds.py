@@ -4,12 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.audio.calls import LONGEST_STRAY_S, NOTE_PAUSE_S, SHORTEST_MUSIC_S, TOUCHES_S, Piece, loud_part_dbfs
-from probes.audio.frames import Floats
+from probes.audio.calls import (
+    LONGEST_STRAY_S,
+    NOTE_PAUSE_S,
+    SHORTEST_MUSIC_S,
+    TOUCHES_S,
+    Piece,
+    loud_part_dbfs,
+    noise_dbfs,
+    smooth_dbfs,
+)
+from probes.audio.frames import FRAME_S, Floats
 from probes.audio.repeats import STEP_S, Prints
 from probes.audio.timeline import HoldMode, Label
 
-_WEAK_MUSIC_S, _WEAK_ODDS = 15.0, 0.75
+_WEAK_MUSIC_S, _WEAK_ODDS, _JINGLE_S = 15.0, 0.75, 16.0
 _LONGEST_GAP_S = 12.0  # silence inside a hold with music: loop gaps, tunes that die away
 _LONGEST_LULL_S = 45.0  # where nobody says anything before the music is heard again
 _STRAY_WORDS_S = 4.0  # of a message, not known again
@@ -18,6 +27,12 @@ _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, wi
 _TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to its beginning
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
+_INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
+    -55.0,
+    20.0,
+    4.8,
+    0.3,
+)  # the sum of noise and music 3 dB above it
 _FAINT_DB, _FAINT_MUSIC_S = 19.0, 40.0
 _SOFTER_DB, _LONGEST_LISTENING_S, _TALK_SHARE, _AROUND_S = 9.0, 12.0, 0.3, 12.0
 _LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.88
@@ -39,7 +54,7 @@ class HoldSpan:
 def find_holds(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
     """Return the holds: music with what interrupts it, and silent waits with messages in them."""
     spans = _with_music(parts, level_dbfs)
-    return _one_wait(parts, sorted(spans + _without_music(parts, spans), key=lambda h: h.start_s))
+    return _one_wait(parts, sorted(spans + silent_waits(parts, spans), key=lambda h: h.start_s))
 
 
 def _one_wait(parts: list[Piece], spans: list[HoldSpan]) -> list[HoldSpan]:
@@ -70,12 +85,16 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
         else:
             groups.append([i])
     out = []
+    floor_dbfs = noise_dbfs(parts, level_dbfs)
+    noise_limit_dbfs = -99.0 if floor_dbfs is None else floor_dbfs + _ABOVE_NOISE_DB
     for group in groups:
         g = _without_strays(parts, _without_talk_in_a_room(parts, group, level_dbfs), level_dbfs)
         g = _from_music_to_music(parts, g)
         first, last = g[0], g[-1]
         music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
         if music_s < SHORTEST_MUSIC_S or (music_s < 4 and len(g) == 1 and parts[first].odds < 0.8):
+            continue
+        if music_s < _JINGLE_S and _runs_into_words(parts, g):
             continue
         if music_s < _WEAK_MUSIC_S and _weak(parts, g):
             for i in g:
@@ -87,8 +106,26 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
         speech = any(p.kind == "speech" for p in parts[first : last + 1])
         mode = HoldMode.MUSIC_AND_MESSAGES if speech else HoldMode.MUSIC
         confidence = float(np.clip(np.mean([parts[i].odds for i in g]), 0, 1)) * min(1.0, 0.6 + music_s / 25)
-        out.append(HoldSpan(parts[first].start_s, parts[last].end_s, mode, first, last, confidence))
+        loudest_dbfs = max((loud_part_dbfs(parts[i], level_dbfs) for i in g if parts[i].kind == "music"), default=-99.0)
+        limit_dbfs = max(noise_limit_dbfs, min(_INAUDIBLE_DBFS, loudest_dbfs - _FADED_DB))
+        start_s, end_s = _audible(parts[first], parts[last], limit_dbfs, level_dbfs)
+        out.append(HoldSpan(start_s, end_s, mode, first, last, confidence))
     return out
+
+
+def _audible(first: Piece, last: Piece, limit_dbfs: float, level_dbfs: Floats) -> tuple[float, float]:
+    """Return when music that fades in is first heard above the line's noise, and when music that fades out is last."""
+    start_s, end_s = first.start_s, last.end_s
+    for p, at_end in ((first, False), (last, True)):
+        if p.kind != "music":
+            continue
+        begin = round(p.start_s / FRAME_S)
+        heard = np.flatnonzero(smooth_dbfs(level_dbfs[begin : round(p.end_s / FRAME_S)], 5) > limit_dbfs)
+        if len(heard) and at_end and p.end_s - (begin + int(heard[-1]) + 1) * FRAME_S > _FADED_S:
+            end_s = (begin + int(heard[-1]) + 1) * FRAME_S
+        elif len(heard) and not at_end and int(heard[0]) * FRAME_S > _FADED_S:
+            start_s = (begin + int(heard[0])) * FRAME_S
+    return start_s, end_s
 
 
 def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:
@@ -162,6 +199,13 @@ def _from_music_to_music(parts: list[Piece], group: list[int]) -> list[int]:
     while len(group) > 1 and parts[group[-1]].kind == "speech" and parts[group[-1] - 1].kind != "music":
         group = group[:-1]
     return group
+
+
+def _runs_into_words(parts: list[Piece], group: list[int]) -> bool:
+    """Say whether a short sound goes over into words without a pause: a jingle or an effect within what is said."""
+    beside = [parts[k] for k in (group[0] - 1, group[-1] + 1) if 0 <= k < len(parts)]
+    said = [parts[i] for i in group if parts[i].kind == "speech"]
+    return not said and any(p.kind == "speech" and not p.over_music for p in beside)
 
 
 def _weak(parts: list[Piece], group: list[int]) -> bool:
@@ -272,8 +316,8 @@ def _with_closing_message(parts: list[Piece], last: int) -> int:
         last = i
 
 
-def _without_music(parts: list[Piece], taken: list[HoldSpan]) -> list[HoldSpan]:
-    """Find waits in silence: messages far apart with nothing between them."""
+def silent_waits(parts: list[Piece], taken: list[HoldSpan]) -> list[HoldSpan]:
+    """Find waits in silence, outside of the holds that were found: messages far apart with nothing between them."""
     free = [not any(h.first <= i <= h.last for h in taken) for i in range(len(parts))]
     out: list[HoldSpan] = []
     i = 0

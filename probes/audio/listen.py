@@ -59,20 +59,43 @@ class Listener:
 
     def prints(self, start_s: float, end_s: float) -> Floats:
         """Return the fingerprint of a stretch that was heard not long ago."""
-        chunk_s = CHUNK * FRAME_S
-        wanted: list[Floats] = []
-        total = sum(len(k) for k in self._kept) // CHUNK  # chunks
-        at = total
-        for block in reversed(self._kept):
-            at -= len(block) // CHUNK
-            wanted.append(block.mel_db)
-            if at * chunk_s <= start_s:
-                break
-        if not wanted:
+        mel, first = self._mel_db(start_s)
+        if not len(mel):
             return np.zeros((0, 1), np.float32)
-        mel = np.concatenate(wanted[::-1])
-        first = at * CHUNK // STEP
         return fingerprint(mel)[max(0, _step(start_s) - first) : max(0, _step(end_s) - first)]
+
+    def recent(self, start_s: float) -> tuple["Heard", float]:
+        """Return what was kept of the last frames, from about `start_s` on, and when the first of them was."""
+        kept, frames = self._recent(start_s)
+        return Heard(frames, kept), (sum(len(k) for k in self._kept) - frames) * FRAME_S
+
+    def level_dbfs(self, start_s: float, end_s: float) -> Floats:
+        """Return the levels of the frames of a stretch that was heard not long ago."""
+        kept, frames = self._recent(start_s)
+        first = sum(len(k) for k in self._kept) - frames
+        levels = np.concatenate([k.level_dbfs for k in kept]) if kept else np.zeros(0, np.float16)
+        return np.asarray(levels[round(start_s / FRAME_S) - first : round(end_s / FRAME_S) - first], np.float32)
+
+    def spectrum(self, start_s: float, end_s: float) -> Floats | None:
+        """Return the mean band levels of a voice that was heard not long ago; None when it was short."""
+        mel, first = self._mel_db(start_s)
+        return _spectrum(mel[max(0, _step(start_s) - first) : max(0, _step(end_s) - first)])
+
+    def _mel_db(self, start_s: float) -> tuple[Floats, int]:
+        """Return band levels from about `start_s` on, and the step of the first of them."""
+        kept, frames = self._recent(start_s)
+        first = (sum(len(k) for k in self._kept) - frames) // STEP
+        return (np.concatenate([k.mel_db for k in kept]) if kept else np.zeros((0, 1), np.float32)), first
+
+    def _recent(self, start_s: float) -> tuple[list[Kept], int]:
+        wanted: list[Kept] = []
+        at = total = sum(len(k) for k in self._kept)
+        for block in reversed(self._kept):
+            at -= len(block)
+            wanted.append(block)
+            if at * FRAME_S <= start_s:
+                break
+        return wanted[::-1], total - at
 
     def finish(self, caller: NDArray[np.bool_] | None = None) -> Timeline:
         """Return the timeline; nothing can be pushed after it.
@@ -168,7 +191,7 @@ def assemble(
     parts = calls.settle(calls.no_music_under(parts, frames.level_dbfs))
     parts = _repeats_marked(parts, frames)
     spans, loops = _holds_and_loops(parts, frames, count)
-    who.say_who(parts, spans, _voices(parts, frames))
+    who.say_who(parts, spans, _voices(parts, frames), _spans(caller, 0.3))
     messages = _messages(parts)
     painted = _painted(parts, count)
     holds = tuple(_hold(h, parts, frames, painted, loop) for h, loop in zip(spans, loops, strict=True))
@@ -262,13 +285,31 @@ def _voices(parts: list[calls.Piece], frames: Heard) -> who.Voices:
     spectra: list[NDArray[np.float32] | None] = []
     for p in parts:
         a, b = _step(p.start_s), _step(p.end_s)
-        if p.kind != "speech" or p.over_music or b - a < 20:
+        if p.kind != "speech" or p.over_music:
             spectra.append(None)
             continue
-        mel = frames.mel_db(a, b)
-        loud = mel.mean(axis=1)
-        spectra.append(mel[loud > np.percentile(loud, 95) - 20].mean(axis=0))
-    return who.Voices(tuple(spectra))
+        spectra.append(_spectrum(frames.mel_db(a, b)))
+    return who.Voices(tuple(spectra), tuple(_rest_dbfs(p, frames.level_dbfs) for p in parts))
+
+
+def _spectrum(mel_db: Floats) -> Floats | None:
+    """Return the mean band levels of the louder part of a voice; None when there is under 0.8 s of it."""
+    if len(mel_db) < 20:
+        return None
+    loud = mel_db.mean(axis=1)
+    return np.asarray(mel_db[loud > np.percentile(loud, 95) - 20].mean(axis=0), np.float32)
+
+
+def _rest_dbfs(p: calls.Piece, level_dbfs: Floats) -> float | None:
+    if p.kind != "silence":
+        return None
+    return rest_dbfs(p.length_s, level_dbfs[round(p.start_s / FRAME_S) : round(p.end_s / FRAME_S)])
+
+
+def rest_dbfs(length_s: float, level_dbfs: Floats) -> float | None:
+    """Return the level of a silence, its ends aside; None when it is too short."""
+    inner = level_dbfs[4:-3]
+    return float(np.median(inner)) if length_s > 0.35 and len(inner) >= 8 else None
 
 
 def _messages(parts: list[calls.Piece]) -> tuple[Message, ...]:
@@ -355,9 +396,15 @@ def _dead_air(segments: tuple[Segment, ...], holds: tuple[Hold, ...]) -> tuple[S
 
 def _talk_over(painted: NDArray[np.int8], caller: NDArray[np.bool_]) -> tuple[Span, ...]:
     n = min(len(painted), len(caller))
-    both = np.isin(painted[:n], (SPEECH, OVER)) & caller[:n]
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], both.astype(np.int8), [0]])))
-    return tuple(Span(a * FRAME_S, b * FRAME_S) for a, b in edges.reshape(-1, 2) if (b - a) * FRAME_S >= 0.3)
+    return _spans(np.isin(painted[:n], (SPEECH, OVER)) & caller[:n], 0.3)
+
+
+def _spans(where: NDArray[np.bool_] | None, least_s: float) -> tuple[Span, ...]:
+    """Return the stretches of frames that are true, and at least so long."""
+    if where is None:
+        return ()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(np.int8), [0]])))
+    return tuple(Span(a * FRAME_S, b * FRAME_S) for a, b in edges.reshape(-1, 2) if (b - a) * FRAME_S >= least_s)
 
 
 def _quality(frames: Heard, painted: NDArray[np.int8]) -> LineQuality:

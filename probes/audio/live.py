@@ -1,7 +1,9 @@
 """Listening while the call goes on: 20 ms frames in, events out as soon as they are known.
 
 What is known live is known 1.5 to 4 s late: the model looks 1.2 s ahead, and a voice counts as a person's only after
-enough of it was heard to compare it with earlier messages. `finish` says the same as listening to the recording.
+enough of it was heard to compare it with earlier messages. Where no hold came before, a person is told once turns were
+taken or our own lines answered, with the moment of the first word; what is heard later may move that moment or take it
+back, and then it is told anew. `finish` says the same as listening to the recording.
 """
 
 from collections import deque
@@ -17,6 +19,7 @@ from probes.audio.listen import Listener
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, TONE
 from probes.audio.repeats import STEP_S, find_repeats
 from probes.audio.samples import RATE_HZ, Resampler, check
+from probes.audio.so_far import Person, SoFar
 from probes.audio.timeline import Kind, Label, Timeline
 
 _WEIGHT, _SWITCH = 0.35, 4.0
@@ -29,6 +32,7 @@ _FLICKER_S = 2.0  # music that stops for less than this goes on
 _LONGEST_MESSAGE_S = 16.0  # music that comes back later than this is another hold
 _SPEECH_KEPT_S = 900.0  # how much earlier speech is kept for that
 _LONGEST_GAP_S = 60.0
+_MOVED_S = 1.0  # a first person's start that moved by less is not told anew
 
 
 class LiveKind(StrEnum):
@@ -38,8 +42,8 @@ class LiveKind(StrEnum):
     HOLD_STARTED = "hold_started"
     HOLD_ENDED = "hold_ended"
     HOLD_RESUMED = "hold_resumed"  # what was taken for a person was a message: the hold goes on
-    PERSON = "person"  # a live person speaks
-    RECORDING = "recording"  # what is being said was said before
+    PERSON = "person"  # a live person speaks; before any hold, the latest one told is what counts
+    RECORDING = "recording"  # what is being said was said before, or what was told to be a person's is a machine's
     SPEECH = "speech"  # somebody or something speaks; it is not known yet who
     GAP = "gap"  # the stream had a hole
 
@@ -52,6 +56,8 @@ class LiveEvent:
         at_s: when it happened, media time.
         known_s: media time at which it became known.
         end_s: for a segment or gap.
+        confidence: 0..1, where a person or a recording was told from more than one sign.
+        why: the signs, as in `Segment`.
     """
 
     what: LiveKind
@@ -60,6 +66,8 @@ class LiveEvent:
     end_s: float | None = None
     kind: Kind | None = None
     label: Label | None = None
+    confidence: float | None = None
+    why: tuple[str, ...] = ()
 
 
 _KINDS = {SILENCE: Kind.SILENCE, TONE: Kind.TONE, MUSIC: Kind.MUSIC, SPEECH: Kind.SPEECH, OVER: Kind.SPEECH}
@@ -119,7 +127,10 @@ class LiveListener:
         self._music_ended_s = self._speech_ended_s = self._hold_ended_s = -1e9
         self._person_waits: float | None = None  # start of speech that may be a person's, or a message on hold
         self._judged = True  # whether it is known who speaks now
-        self._said: deque[tuple[Floats, bool]] = deque()
+        self._said: deque[tuple[Floats, bool, float]] = deque()  # fingerprint, over music, since when
+        self._so_far = SoFar(self._listener)
+        self._before_hold: Person | None = None
+        self._after_hold: list[float] = []
         self._events: list[LiveEvent] = []
 
     @property
@@ -131,6 +142,17 @@ class LiveListener:
     def now(self) -> tuple[Kind, float, float]:
         """What is going on, since when, and up to when that is known (media time)."""
         return _KINDS[self._now.state], self._now.start * FRAME_S, self._changes.frame * FRAME_S
+
+    @property
+    def first_person_s(self) -> float | None:
+        """Start of the first speech that is taken to be a person's by now."""
+        if self._before_hold is not None:
+            return self._before_hold.start_s
+        return self._after_hold[0] if self._after_hold else None
+
+    def spoke(self, start_s: float, end_s: float) -> None:
+        """Say that our own side spoke, media time: who answers it soon is likely a person."""
+        self._so_far.spoke(start_s, end_s)
 
     def push(self, samples: NDArray[np.float32], at_s: float | None = None) -> list[LiveEvent]:
         """Take the next frame and return what became known with it.
@@ -176,11 +198,13 @@ class LiveListener:
             return
         if end_s > start_s:
             self._emit(LiveKind.SEGMENT, start_s, end_s, before)
+            self._so_far.ended(before, start_s, end_s, last == OVER)
         if before is Kind.MUSIC:
             self._music_ended_s = end_s
         if before is Kind.SPEECH:
             self._speech_ended_s = end_s
             self._judge(start_s, end_s)
+            self._tell_first_person()
         if kind is Kind.SPEECH:
             self._judged = False
             self._emit(LiveKind.SPEECH, end_s, kind=Kind.SPEECH)
@@ -190,6 +214,7 @@ class LiveListener:
             self._person_waits = None
             if self._taken_back_by_music(end_s):
                 self._holding_since = self._last_hold
+                self._after_hold = [at_s for at_s in self._after_hold if at_s < self._music_ended_s]
                 self._emit(LiveKind.HOLD_RESUMED, end_s, kind=kind)
 
     def _taken_back_by_music(self, at_s: float) -> bool:
@@ -202,6 +227,8 @@ class LiveListener:
         if kind is Kind.MUSIC and self._holding_since is None and now_s - start_s >= _HOLD_AFTER_S:
             self._holding_since = self._music_began_s
             self._emit(LiveKind.HOLD_STARTED, self._music_began_s, kind=kind)
+            self._so_far.held(self._music_began_s, now_s)
+            self._tell_first_person()
         if kind is Kind.SPEECH and not self._judged and now_s - start_s >= _PERSON_AFTER_S:
             self._judge(start_s, now_s)
         if self._person_waits is not None:
@@ -218,15 +245,19 @@ class LiveListener:
         over = self._now.state == OVER
         again = False
         if (end_s - start_s) >= 1.2 and self._said:
-            rows = [p for p, _ in self._said] + [prints]
+            rows = [p for p, _, _ in self._said] + [prints]
             edges = np.cumsum([0] + [len(r) for r in rows])
             spans = [
                 (int(a), int(b), o)
-                for a, b, o in zip(edges, edges[1:], [*(o for _, o in self._said), over], strict=False)
+                for a, b, o in zip(edges, edges[1:], [*(o for _, o, _ in self._said), over], strict=False)
             ]
-            again = any(m.second == len(rows) - 1 for m in find_repeats(np.concatenate(rows), spans, newest_only=True))
-        self._said.append((prints, over))
-        while sum(len(p) for p, _ in self._said) * STEP_S > _SPEECH_KEPT_S:
+            found = find_repeats(np.concatenate(rows), spans, newest_only=True)
+            earlier = next((m.first for m in found if m.second == len(rows) - 1), None)
+            again = earlier is not None
+            if earlier is not None:
+                self._so_far.said_again(start_s, self._said[earlier][2])
+        self._said.append((prints, over, start_s))
+        while sum(len(p) for p, _, _ in self._said) * STEP_S > _SPEECH_KEPT_S:
             self._said.popleft()
         if again or over:
             self._emit(LiveKind.RECORDING, start_s, kind=Kind.SPEECH, label=Label.ANNOUNCEMENT)
@@ -241,9 +272,34 @@ class LiveListener:
         if self._holding_since is None:
             return
         self._emit(LiveKind.HOLD_ENDED, self._music_ended_s)
-        self._emit(LiveKind.PERSON, start_s, kind=Kind.SPEECH, label=Label.AGENT)
+        self._emit(
+            LiveKind.PERSON,
+            start_s,
+            kind=Kind.SPEECH,
+            label=Label.AGENT,
+            confidence=0.9,
+            why=("after_hold", "said_once"),
+        )
+        self._so_far.held(self._holding_since, self._music_ended_s)
+        self._after_hold.append(start_s)
         self._last_hold, self._holding_since = self._holding_since, None
         self._hold_ended_s = self._music_ended_s
+
+    def _tell_first_person(self) -> None:
+        """Say who spoke before any hold, when that is another than was said before."""
+        told, now = self._before_hold, self._so_far.first_person()
+        self._before_hold = now
+        if now is not None and (told is None or abs(now.start_s - told.start_s) > _MOVED_S):
+            self._emit(
+                LiveKind.PERSON,
+                now.start_s,
+                kind=Kind.SPEECH,
+                label=Label.AGENT,
+                confidence=now.confidence,
+                why=now.why,
+            )
+        elif now is None and told is not None:
+            self._emit(LiveKind.RECORDING, told.start_s, kind=Kind.SPEECH, label=Label.IVR, why=("taken_back",))
 
     def _emit(
         self,
@@ -252,8 +308,10 @@ class LiveListener:
         end_s: float | None = None,
         kind: Kind | None = None,
         label: Label | None = None,
+        confidence: float | None = None,
+        why: tuple[str, ...] = (),
     ) -> None:
-        event = LiveEvent(what, at_s, self._taken_s, end_s, kind, label)
+        event = LiveEvent(what, at_s, self._taken_s, end_s, kind, label, confidence, why)
         self._events.append(event)
         if self._on_event is not None:
             self._on_event(event)
