@@ -59,6 +59,14 @@ def find_keys(samples: NDArray[np.float32] | NDArray[np.int16], rate_hz: int) ->
     return tuple(_runs(heard, hop / rate_hz, width / rate_hz))
 
 
+def tone_of(key: str, length_s: float, rate_hz: int) -> NDArray[np.float32]:
+    """Return the tone of one key, -1..1, each of its two parts at -12 dBFS."""
+    row, column = divmod("".join(_KEYS).index(key.upper()), 4)
+    t = np.arange(round(length_s * rate_hz)) / rate_hz
+    both = np.sin(2 * np.pi * _ROWS_HZ[row] * t) + np.sin(2 * np.pi * _COLUMNS_HZ[column] * t)
+    return (0.25 * both).astype(np.float32)
+
+
 def _named(frames: NDArray[np.float64], bank: NDArray[np.complex128], window: NDArray[np.float64]) -> NDArray[np.int16]:
     """Return the key's index (row * 4 + column) of each frame, -1 where there is none."""
     amplitude = np.abs(frames @ bank)

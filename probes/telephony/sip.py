@@ -136,7 +136,8 @@ class SipCarrier:
         stack = await self._started()
         if stack.live_calls >= self._config.calls_at_most:
             raise Unavailable(f"{stack.live_calls} calls over SIP are up already", fix="wait until one has ended")
-        held = await asyncio.to_thread(self._journal.begin, to, caller_id, server=self._config.server)
+        way = {"server": self._config.server, "transport": self._config.transport}
+        held = await asyncio.to_thread(lambda: self._journal.begin(to, caller_id, **way))
         return await stack.do(self._place(stack, held, to, caller_id, ring_at_most_s, longest_s))
 
     async def _place(

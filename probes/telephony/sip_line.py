@@ -8,7 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as ThreadFuture
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from probes.errors import Side
@@ -25,8 +27,25 @@ _TOGETHER_S = 0.04  # pieces of one line of ours that are this near follow each 
 _SILENCE_S, _SILENCE_LATER_S = 0.1, 0.1
 _LAST_MESSAGES_S = 0.1  # the stack tells of an end before the last message has come through its log
 _READ_AT_MOST = 1 << 16
-_KEY_GAP_MS = 120
+_KEY_S, _KEY_GAP_MS = 0.1, 120
 _SHORT_WAIT_S, _LONG_WAIT_S = 0.5, 1.0  # w and W among keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Audio to send: `gone` is told when it is out, `kept` says whether it is part of what our side is heard to say."""
+
+    pcm: bytes
+    gone: asyncio.Future[None] | None = None
+    kept: bool = True
+
+
+@cache
+def _tone(key: str) -> bytes:
+    from probes.telephony.keys import tone_of
+    from probes.telephony.sip_media import to_pcm
+
+    return to_pcm(tone_of(key, _KEY_S, RATE_HZ)) + bytes(int(_KEY_GAP_MS * _BYTES_A_SECOND / 1000))
 
 
 class SipLine:
@@ -55,7 +74,8 @@ class SipLine:
         self._answered_s: float | None = None
         self._vendor, self._ours = Placer(), Placer()
         self._early_bytes = 0
-        self._to_say: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
+        self._to_say: deque[_Piece] = deque()
+        self._keys_beside = True
         self._saying: asyncio.Future[None] | None = None
         self._busy = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +105,8 @@ class SipLine:
 
     def on_message(self, at_utc: datetime, sent: bool, wire: str, text: str) -> None:
         """A SIP message of this call went over the wire."""
+        if not sent and "\nm=audio " in text:
+            self._keys_beside = "telephone-event/" in text
         self._held.add("message", at_utc, direction="sent" if sent else "received", wire=wire, text=text)
 
     def on_event(self, event: StackEvent) -> None:
@@ -135,9 +157,9 @@ class SipLine:
         for then in self._after:
             self._start(then())
         self.pipe.close()
-        for _, said in self._to_say:
-            if said is not None and not said.done():
-                said.set_exception(CallOver())
+        for piece in self._to_say:
+            if piece.gone is not None and not piece.gone.done():
+                piece.gone.set_exception(CallOver())
         self._to_say.clear()
         if self._saying is not None and not self._saying.done():
             self._saying.set_exception(CallOver())
@@ -173,7 +195,7 @@ class SipLine:
             self._held.add("hang_up_failed", text=str(exc))
 
     async def press(self, digits: str) -> None:
-        """Press keys, one after the other; w and W wait."""
+        """Press keys; w and W wait. They go beside the audio, or as tones where the far end does not take that."""
         from baresip import BaresipError, StaleHandleError
 
         async with self._busy:
@@ -182,6 +204,9 @@ class SipLine:
                     raise CallOver
                 if key in "wW":
                     await asyncio.sleep(_SHORT_WAIT_S if key == "w" else _LONG_WAIT_S)
+                    continue
+                if not self._keys_beside:
+                    await self._sent(_tone(key), kept=False)  # heard by the far end, and in no recording
                     continue
                 try:
                     await self._call.send_dtmf(key)
@@ -194,15 +219,18 @@ class SipLine:
     async def say(self, pcm: bytes) -> None:
         """Send audio; return when all of it has gone out."""
         async with self._busy:
-            if self._over:
-                raise CallOver
-            said: asyncio.Future[None] = self._loop.create_future()
-            self._to_say.append((pcm, said))
-            try:
-                await said
-            except asyncio.CancelledError:
-                self._hush()
-                raise
+            await self._sent(pcm, kept=True)
+
+    async def _sent(self, pcm: bytes, *, kept: bool) -> None:
+        if self._over:
+            raise CallOver
+        gone: asyncio.Future[None] = self._loop.create_future()
+        self._to_say.append(_Piece(pcm, gone, kept))
+        try:
+            await gone
+        except asyncio.CancelledError:
+            self._hush()
+            raise
 
     def _hush(self) -> None:
         """Drop what was to be said and has not gone out."""
@@ -230,8 +258,8 @@ class SipLine:
 
     def feed(self, pcm: bytes) -> None:
         """Send a little audio, as it comes from another call; what cannot be sent in time is dropped."""
-        if sum(len(one) for one, _ in self._to_say) < _AHEAD_BYTES:
-            self._to_say.append((pcm, None))
+        if sum(len(one.pcm) for one in self._to_say) < _AHEAD_BYTES:
+            self._to_say.append(_Piece(pcm))
 
     def tick(self, now_s: float, *, look_at_files: bool) -> None:
         """Move the audio that is due."""
@@ -276,26 +304,26 @@ class SipLine:
             return
         waiting = self._call.audio.info().tx_buffered
         while self._to_say and waiting < _AHEAD_BYTES:
-            pcm, said = self._to_say.popleft()
-            part, rest = pcm[: _AHEAD_BYTES - waiting], pcm[_AHEAD_BYTES - waiting :]
-            taken = self._call.audio.write(part) if part else 0
-            begin_s = now_s - self._answered_s + waiting / _BYTES_A_SECOND
-            if taken:
-                if begin_s - self._ours.next_s > _TOGETHER_S:
-                    self._be_silent(begin_s)
-                t_s = (
-                    max(self._ours.next_s, begin_s) if begin_s - self._ours.next_s > _TOGETHER_S else self._ours.next_s
-                )
-                self._ours.next_s = t_s + taken / _BYTES_A_SECOND
-                self.pipe.put(frame(Side.OURS, t_s, part[:taken]))
+            piece = self._to_say.popleft()
+            part = piece.pcm[: _AHEAD_BYTES - waiting]
+            taken = self._call.audio.write(part)
+            if taken and piece.kept:
+                self._said(part[:taken], now_s - self._answered_s + waiting / _BYTES_A_SECOND)
             waiting += taken
-            rest = part[taken:] + rest
-            if rest:
-                self._to_say.appendleft((rest, said))
-                if taken < len(part):
-                    break
-            elif said is not None:
-                self._saying = said
+            if taken < len(piece.pcm):
+                self._to_say.appendleft(replace(piece, pcm=piece.pcm[taken:]))
+            elif piece.gone is not None:
+                self._saying = piece.gone
+            if taken < len(part):
+                break
         if self._saying is not None and waiting == 0 and not self._saying.done():
             self._saying.set_result(None)
             self._saying = None
+
+    def _said(self, pcm: bytes, begin_s: float) -> None:
+        """Hand over what our side sounds like from a moment on, right after what it said before if that is near."""
+        if begin_s - self._ours.next_s > _TOGETHER_S:
+            self._be_silent(begin_s)
+            self._ours.next_s = max(self._ours.next_s, begin_s)
+        self.pipe.put(frame(Side.OURS, self._ours.next_s, pcm))
+        self._ours.next_s += len(pcm) / _BYTES_A_SECOND

@@ -8,6 +8,16 @@ from dataclasses import dataclass
 # RFC 3261, section 7.3.3.
 _SHORT = {"c": "content-type", "f": "from", "i": "call-id", "m": "contact", "t": "to", "v": "via"}
 
+_CREDENTIALS = re.compile(
+    r"^((?:Proxy-)?Authorization[ \t]*:)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE
+)
+_MEDIA_KEY = re.compile(r"^(a=crypto:.*?inline:)[^\r\n]*", re.MULTILINE)  # RFC 4568: whoever has it can listen
+
+
+def without_secrets(text: str) -> str:
+    """Return a message as it may be kept: proofs of our password and keys of the audio are taken out."""
+    return _MEDIA_KEY.sub(r"\1(taken out)", _CREDENTIALS.sub(r"\1 (taken out)", text))
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

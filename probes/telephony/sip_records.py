@@ -76,7 +76,7 @@ def status_of(entry: Entry) -> CallStatus:
     if answered_line is None:
         ended_at = final.at_utc if final is not None else ended.at_utc
         common["ended_at"] = max(ended_at, entry.lines[0].at_utc)
-        common["failure"] = _failure(common["code"], text, why, messages)
+        common["failure"] = _failure(common["code"], text, why, messages, entry.lines[0].data.get("transport"))
         return _status(entry, CallState.ENDED, False, ringing_at, None, **common)
     bye = next((one for one in messages if one.method == "BYE"), None)
     side, source = _ended_by(bye, text, why)
@@ -171,9 +171,12 @@ def _ended_by(bye: _Message | None, text: str, why: Any) -> tuple[Side | None, s
     return (Side.OURS, "the SIP stack") if why else (Side.NETWORK, f"the connection was lost: {text or 'no reason'}")
 
 
-def _failure(code: str | None, text: str, why: Any, messages: tuple[_Message, ...]) -> Failure:
+def _failure(code: str | None, text: str, why: Any, messages: tuple[_Message, ...], transport: Any) -> Failure:
     number = int(code) if code and code.isdigit() else None
     told = f"{text or 'no reason given'}"
+    if transport == "tls" and not messages and not why:
+        reason = f"no TLS with the trunk: its certificate is not trusted here, or it does not speak it ({told})"
+        return Failure(FailureKind.TLS, Side.OURS, "dial", reason)
     if why == "ring_limit":
         if messages and all(one.ours for one in messages):
             return Failure(FailureKind.CARRIER_ERROR, Side.NETWORK, "dial", "the trunk gave no answer at all")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from probes.errors import Unavailable, UserError
 from probes.telephony.sip_config import CURE, ENCRYPTION, MISSING, SipConfig, installed
+from probes.telephony.sip_messages import without_secrets
 
 if TYPE_CHECKING:
     from baresip import Call, Runtime, StackEvent, UserAgent
@@ -33,7 +34,6 @@ _CLOSE_AT_MOST_S = 3.0
 _KEPT_MESSAGES = 400  # of calls that are not known yet
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _CALL_ID = re.compile(r"^(?:Call-ID|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
-_CREDENTIALS = re.compile(r"^((?:Proxy-)?Authorization[ \t]*:)[^\r\n]*", re.IGNORECASE | re.MULTILINE)
 _TRACE = "baresip.native.sip"
 
 
@@ -136,13 +136,14 @@ class SipStack:
     async def _agent(self, config: SipConfig, caller_id: str) -> UserAgent:
         from baresip import Account, RegistrationError, UserAgent
 
-        known = self._agents.get((config, caller_id))
+        who = config.user if config.register else caller_id
+        known = self._agents.get((config, who))
         if known is not None:
             return known
         encryption = ENCRYPTION[config.encryption]
         transport = "" if config.transport == "udp" else f";transport={config.transport}"
         account = Account(
-            user=config.user if config.register else caller_id,
+            user=who,
             domain=config.server if config.register else config.domain or config.host,
             password=config.password,
             auth_user=config.user or None,
@@ -162,7 +163,7 @@ class SipStack:
                 raise UserError(
                     f"{config.server} does not take our account: {exc}", fix="look at HOLDPROOF_SIP_USER"
                 ) from exc
-        self._agents[config, caller_id] = agent
+        self._agents[config, who] = agent
         return agent
 
     def _turn_away(self, call: Call) -> None:
@@ -219,7 +220,7 @@ class SipStack:
             self._loop.call_soon_threadsafe(self._on_message, found.group(1), at_utc, sent, wire, text)
 
     def _on_message(self, sip_id: str, at_utc: datetime, sent: bool, wire: str, text: str) -> None:
-        text = _CREDENTIALS.sub(r"\1 (taken out)", text)
+        text = without_secrets(text)
         line = self._by_sip_id.get(sip_id)
         if line is not None:
             line.on_message(at_utc, sent, wire, text)

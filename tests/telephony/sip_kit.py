@@ -119,10 +119,17 @@ Content-Length: 0
 </scenario>"""
 
 
+TELEPHONE_EVENTS = "\na=rtpmap:101 telephone-event/8000"
+
+
 def answer(
-    code: int = 200, reason: str = "OK", retrans: str = ' retrans="500"', tag: str = ";tag=[call_number]"
+    code: int = 200,
+    reason: str = "OK",
+    retrans: str = ' retrans="500"',
+    tag: str = ";tag=[call_number]",
+    audio_port: int = 0,
 ) -> str:
-    """Return a step that answers with a description of audio."""
+    """Return a step that answers with a description of audio: sipp's, or our own that takes no keys beside it."""
     return f"""<send{retrans}><![CDATA[
 
 SIP/2.0 {code} {reason}
@@ -140,9 +147,8 @@ o=- 1 1 IN IP4 [local_ip]
 s=-
 c=IN IP4 [media_ip]
 t=0 0
-m=audio [rtpstream_audio_port] RTP/AVP 0 101
-a=rtpmap:0 PCMU/8000
-a=rtpmap:101 telephone-event/8000
+m=audio {audio_port or "[rtpstream_audio_port]"} RTP/AVP 0{"" if audio_port else " 101"}
+a=rtpmap:0 PCMU/8000{"" if audio_port else TELEPHONE_EVENTS}
 
 ]]></send>"""
 

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from probes.errors import FailureKind, Side, Unavailable, UserError
 from probes.telephony.carrier import AudioEnd, CallOver, CallState, Press, Say
+from probes.telephony.keys import find_keys
+from probes.telephony.media_stream import from_mulaw
 from probes.telephony.sip_journal import Journal
 from tests.telephony.sip_kit import (
     ACK,
@@ -45,7 +48,7 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarEnd]:
     plan = {
         MENU: [
             {"ring": 0.5}, {"answer": 1}, {"tone": {"s": 0.6}}, {"keys": 3}, {"quiet": 0.5},
-            {"tone": {"s": 1.0, "hz": 600}}, {"quiet": 2.5}, {"tone": {"s": 0.8}}, {"quiet": 0.3}, {"hang_up": 1},
+            {"tone": {"s": 1.0, "hz": 600}}, {"quiet": 1.8}, {"tone": {"s": 0.8}}, {"quiet": 0.3}, {"hang_up": 1},
         ],
         AT_ONCE: [{"answer": 1}, {"tone": {"s": 0.2}}],
         NEVER: [{"ring": 60}],
@@ -411,3 +414,73 @@ async def test_a_call_of_another_process_can_be_ended_and_outlives_nothing(far: 
     await one.hang_up(call_id)
     assert len(await one.find(LONG, CALLER, since)) == 2
     await one.close()
+
+
+async def test_an_exchange_that_knows_us_by_account_is_registered_with_first(tmp_path: Path) -> None:
+    came: list[str] = []
+
+    class Exchange(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast(asyncio.DatagramTransport, transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            first, *headers = data.decode().split("\r\n")
+            came.append(data.decode())
+            if first.startswith("ACK"):
+                return
+            answer = "SIP/2.0 200 OK" if first.startswith("REGISTER") else "SIP/2.0 486 Busy Here"
+            kept = [one for one in headers if one.startswith(("Via", "From", "To", "Call-ID", "CSeq", "Contact"))]
+            self.transport.sendto("\r\n".join([answer, *kept, "Content-Length: 0", "", ""]).encode(), addr)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Exchange, local_addr=("127.0.0.1", 0))
+    server = f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+    one = carrier(server, tmp_path, user="desk7", password="s3cret", register=True)
+    status = await until_over(one, (await one.dial(request(MENU))).call_id)
+    await one.close()
+    transport.close()
+    await asyncio.sleep(0)  # which it needs to close
+    assert status.code == "486"
+    assert [text.split(" ")[0] for text in came][:2] == ["REGISTER", "INVITE"]
+    assert f"From: <sip:desk7@{server}>" in came[1]
+
+
+async def test_an_account_that_is_not_taken_places_no_call(tmp_path: Path) -> None:
+    refusing = rejecting(403, "Forbidden").replace("INVITE", "REGISTER").replace('<recv request="ACK"/>', "")
+    since = datetime.now(UTC)
+    with sipp(tmp_path / "sipp", refusing) as server:
+        one = carrier(server, tmp_path, user="desk7", password="s3cret", register=True)
+        with pytest.raises(UserError, match="does not take our account"):
+            await one.dial(request(MENU))
+        assert await one.find(MENU, CALLER, since) == ()
+        await one.close()
+
+
+async def test_keys_are_tones_where_they_are_not_taken_beside_the_audio(tmp_path: Path) -> None:
+    packets: list[bytes] = []
+
+    class Phone(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            packets.append(data)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Phone, local_addr=("127.0.0.1", 0))
+    port = transport.get_extra_info("sockname")[1]
+    scenario = f"""<scenario><recv request="INVITE"/>{answer(audio_port=port)}<recv request="ACK"/>
+        <recv request="BYE"/>{answer(retrans="")}</scenario>"""
+    with sipp(tmp_path / "sipp", scenario) as server:
+        one = carrier(server, tmp_path)
+        dialled = await one.dial(request(MENU))
+        reading = asyncio.create_task(heard(one, dialled.call_id))
+        live = await one.live(dialled.call_id)
+        assert live is not None
+        await live.send_digits(Press("90*2", secret=True))
+        await asyncio.sleep(0.3)
+        await one.hang_up(dialled.call_id)
+        frames = await reading
+        await one.close()
+    transport.close()
+    await asyncio.sleep(0)  # which it needs to close
+    audio = b"".join(from_mulaw(one[12:]) for one in packets if one[1] & 0x7F == 0)
+    assert [key.key for key in find_keys(np.frombuffer(audio, "<f4"), 8000)] == ["9", "0", "*", "2"]
+    assert sounding(frames, Side.OURS) == []  # nor are they in what we record

@@ -15,6 +15,7 @@ from probes.errors import FailureKind, Side, Unavailable
 from probes.telephony.carrier import CallState, CallStatus
 from probes.telephony.sip_farewell import goodbye_of
 from probes.telephony.sip_journal import Entry, Held, Journal, Line
+from probes.telephony.sip_messages import without_secrets
 from probes.telephony.sip_records import status_of
 
 AT = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
@@ -158,7 +159,7 @@ LINES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(LINES, max_size=12), st.booleans())
 def test_whatever_is_in_a_record_a_status_comes_of_it(lines: list[Line], held: bool) -> None:
     told = status(line(0, "placing", to=TO, caller_id=FROM), *lines, held=held)
@@ -214,8 +215,19 @@ def test_no_goodbye_is_made_up_where_the_record_does_not_tell(missing: str) -> N
     assert farewell(**{missing: ""}) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(LINES, max_size=12))
 def test_whatever_is_in_a_record_a_goodbye_comes_of_it_or_none(lines: list[Line]) -> None:
     goodbye = goodbye_of(tuple(lines))
     assert goodbye is None or goodbye.uri.startswith("sip")
+
+
+def test_neither_proofs_of_a_password_nor_keys_of_audio_are_kept() -> None:
+    told = without_secrets(
+        'INVITE x SIP/2.0\r\nproxy-authorization : Digest username="a",\r\n response="f00"\r\nVia: v\r\n\r\n'
+        "m=audio 4 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c0ffee|2^20\r\na=sendrecv"
+    )
+    assert "f00" not in told
+    assert "c0ffee" not in told
+    assert told.splitlines()[-1] == "a=sendrecv"
+    assert "Via: v" in told
