@@ -189,7 +189,7 @@ class TwilioLive:
                 while not reader.stopped:
                     message = await socket.receive_text()
                     now_s = loop.time()
-                    if reader.started:
+                    if reader.started and (limit.when() or now_s) < now_s + 0.9 * self.stall_s:  # not for every message
                         limit.reschedule(now_s + self.stall_s)
                     self._take(reader, message, now_s)
         except TimeoutError:

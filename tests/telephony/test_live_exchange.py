@@ -41,7 +41,7 @@ async def reached(vendor: PracticeVendor) -> AsyncIterator[TwilioCarrier]:
         await address.close()
 
 
-async def live_call(carrier: TwilioCarrier, vendor: PracticeVendor, to: str, **changes: Any) -> tuple[str, LiveCall]:
+async def live_call(carrier: TwilioCarrier, vendor: PracticeVendor, to: str) -> tuple[str, LiveCall]:
     request = CallRequest(
         to=vendor.number_of(to),
         caller_id=vendor.addresses.caller_id,
