@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -155,6 +155,9 @@ def run(
     public_url: PublicUrlOption = None,
     listen: ListenOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Contact nobody; print what would be sent.")] = False,
+    attended: Annotated[
+        bool, typer.Option("--attended", help="Show the browser; a person passes CAPTCHAs and second factors in it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run an audit to its end in this process; resume it if it was interrupted."""
@@ -165,7 +168,7 @@ def run(
     from audit.engine.run import begin, carry_on
     from audit.plan.check import ready
 
-    plan_file, settings = _plan(plan), _settings(home, public_url, listen)
+    plan_file, settings = _plan(plan), replace(_settings(home, public_url, listen), attended=attended)
     ready(plan_file, can=_can(settings))
     ledger = _ledger(settings)
     row, new = begin(plan_file, ledger, version=version(), again=again)

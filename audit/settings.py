@@ -137,6 +137,7 @@ class Settings:
     allow_plain_http: bool = False
     public_url_given: str | None = None
     listen_given: str | None = None
+    attended: bool = False  # a person sits at the browser's window
 
     @property
     def database_url(self) -> str | None:

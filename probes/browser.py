@@ -199,11 +199,16 @@ def _always() -> bool:
     return True
 
 
+def _is_below(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Where a context may go. A host without a port stands for the usual ports of http and https."""
 
     hosts: frozenset[str]
+    guests: tuple[str, ...] = ()
 
     def allows(self, url: str, method: str, *, document: bool) -> bool:
         """Return whether a request may leave: named hosts always, others only for pictures, styles and scripts."""
@@ -213,6 +218,8 @@ class Bounds:
         if scheme not in ("http", "https"):
             return False
         if self.names(url):
+            return True
+        if scheme == "https" and any(_is_below(urlsplit(url).hostname or "", guest) for guest in self.guests):
             return True
         if document or method not in _READING:
             return False
@@ -247,12 +254,13 @@ class ChromiumSource:
         storage_state: str | None = None,
         http_login: HttpLogin | None = None,
         may_send: Callable[[], bool] = _always,
+        guests: tuple[str, ...] = (),
     ) -> AbstractAsyncContextManager[BrowserContext]:
-        """Open a fresh context that reaches these hosts.
+        """Open a fresh context that reaches these hosts; `guests` and what is below them may show frames in a page.
 
         `storage_state` is a session's cookies as JSON text. While `may_send` says no, only reading requests leave.
         """
-        bounds = Bounds(frozenset(host.lower() for host in hosts))
+        bounds = Bounds(frozenset(host.lower() for host in hosts), guests)
         return self._context(bounds, storage_state, http_login, may_send)
 
     @asynccontextmanager

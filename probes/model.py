@@ -208,10 +208,11 @@ class BrowserSource(Protocol):
         storage_state: str | None = None,
         http_login: HttpLogin | None = None,
         may_send: Callable[[], bool] = ...,
+        guests: tuple[str, ...] = (),
     ) -> AbstractAsyncContextManager[BrowserContext]:
         """Open a fresh context; documents and form posts to other hosts are blocked.
 
-        While `may_send` says no, nothing but reading requests leaves it, for any host.
+        While `may_send` says no, nothing but reading requests leaves it, for any host. `guests` may show frames.
 
         Raises:
             Unavailable: no browser was found; the message names the places looked at and the cures.

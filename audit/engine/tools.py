@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from audit.engine.attending import PersonAtWindow
 from audit.engine.sessions import SessionFolder
 from audit.ledger.artifacts import ArtifactFolder
 from audit.ledger.store import Ledger
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from probes.telephony.public_address import PublicAddress
 
 T = TypeVar("T")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"\a\n{text}\n")  # with a bell: the person may be looking elsewhere
+    sys.stderr.flush()
 
 
 class Workshop:
@@ -53,7 +60,8 @@ class Workshop:
         self._running = RunningContacts(alone=alone)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="probes", daemon=True)
-        self._browser = ChromiumSource(str(settings.browser) if settings.browser else None)
+        self._browser = ChromiumSource(str(settings.browser) if settings.browser else None, seen=settings.attended)
+        self._attendant = PersonAtWindow(_tell) if settings.attended else None
         self._carriers: dict[str, Carrier] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._watches: list[Watch] = []
@@ -106,6 +114,7 @@ class Workshop:
                 carriers=self,
                 mail=self,
                 sessions=SessionFolder(self.settings.home / "sessions", vendor.id),
+                attendant=self._attendant,
                 running=self._running,
             )
 

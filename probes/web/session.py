@@ -24,7 +24,7 @@ from probes.model import Artifact, Sighting, Tools
 from probes.web import fields
 from probes.web.capture import PAGE_MAY_TAKE_S, screenshot, source
 from probes.web.channel import PAGE, TITLE, URL, Channel, Expect, Read, Spot, Step
-from probes.web.entry import Kept, http_login, kept_session
+from probes.web.entry import Kept, http_login, keep, kept_session
 from probes.web.failures import StepFailed, classify, failed, http_failure
 from probes.web.reading import bounded, cut
 from probes.web.refusals import fields_of_form, held_back, is_echo, is_still_there, quoted, refusals
@@ -32,7 +32,7 @@ from probes.web.targets import find
 from probes.web.texts import Texts, login_templates
 from probes.web.traffic import LARGEST_DOCUMENT_BYTES, Traffic
 from probes.web.trial import Trial
-from probes.web.walls import wall_on
+from probes.web.walls import CHALLENGE_HOSTS, hidden_wall_on, wall_on
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, ElementHandle, Frame, Locator, Page
@@ -49,6 +49,7 @@ _PERHAPS_A_WALL = (
     FailureKind.ELEMENT_NOT_FOUND, FailureKind.ELEMENT_UNUSABLE, FailureKind.EXPECTATION_NOT_MET,
     FailureKind.VALUE_NOT_READ, FailureKind.HTTP_ERROR, FailureKind.LOGIN_FAILED,
 )  # fmt: skip
+_NOTHING = "the click set nothing off"
 _LONGEST_PAGE_TEXT = 2_000_000
 
 
@@ -64,6 +65,7 @@ async def open_session(
         hosts,
         storage_state=kept.state if kept else None,
         http_login=http_login(channel.url, channel.basic_auth, texts),
+        guests=CHALLENGE_HOSTS if tools.attendant is not None else (),
         may_send=lambda: trial is None or any(session.logging_in for session in opened),
     ) as context:
         session = Session(channel, texts, tools, Traffic(Bounds(hosts), tools.clock.now_utc), kept)
@@ -117,6 +119,7 @@ class Session:
         self._captures, self._kept = 0, False
         self._echoes: list[str] = []
         self._proven, self._proof_follows = False, False
+        self._bound: asyncio.Timeout | None = None
         self.page: Page
 
     async def begin(self, context: BrowserContext) -> None:
@@ -179,6 +182,9 @@ class Session:
                 await self._one(step, name, is_act=index == act)
             except (StepFailed, Error) as exc:
                 failure = await self._after_failing(exc, name)
+                if failure.kind is FailureKind.BLOCKED and index != act and await self._passed_by_person():
+                    await self._one(step, name, is_act=False)
+                    continue
                 if self.trial is not None:
                     self.trial.note(name, step, self, failure)
                 raise StepFailed(failure) from exc
@@ -190,6 +196,25 @@ class Session:
         if act is not None and self._echoes and not self._proven:
             text = f'"{self._echoes[0]}" stands on the page only because its address says so: {self.page.url[:300]}'
             raise failed(FailureKind.EXPECTATION_NOT_MET, Side.NOT_KNOWN, where, self.texts.scrub(text))
+
+    async def _passed_by_person(self) -> bool:
+        """Have a person pass what keeps us out, where one is there; the session is then kept for later contacts."""
+        wall = await wall_on(self.page)
+        if self.tools.attendant is None or wall is None or self.trial is not None:
+            return False
+
+        async def gone() -> bool:
+            return not self.traffic.loading(self.page) and await wall_on(self.page) is None
+
+        if self._bound is not None:
+            self._bound.reschedule(None)  # a person takes the time that it takes
+        passed = await self.tools.attendant.take_over(wall, self.page.url, gone)
+        if self._bound is not None:
+            self._bound.reschedule(asyncio.get_running_loop().time() + _CONTACT_MAY_TAKE_S)
+        if passed:
+            await self.settle("", len(self.traffic.requests))
+            await keep(self)
+        return passed
 
     async def _after_failing(self, exc: StepFailed | Error, name: str) -> Failure:
         """Keep the page on which a step did not come off; return why it did not."""
@@ -280,7 +305,7 @@ class Session:
         """Press what sends. After this the vendor may have noticed, whatever else happens."""
         element = await self.find(target, "click", name)
         wall = await wall_on(self.page)
-        if wall is not None:
+        if wall is not None and not await self._passed_by_person():
             raise failed(FailureKind.BLOCKED, Side.OURS, name, f"{wall} stands before {target!r}; nothing was sent")
         if not self._kept:
             await self.capture(f"{name} (before)")
@@ -302,12 +327,7 @@ class Session:
         self.sent = self.traffic.sent_since(mark, frames_mark)
         self.acted_at_utc = self.traffic.left_at_utc(mark) or self.acted_at_utc
         if not self.sent:
-            raise failed(
-                FailureKind.EXPECTATION_NOT_MET,
-                Side.OURS,
-                name,
-                f"nothing was sent: {await self._refused_by_page(known)}",
-            )
+            raise await self._nothing_sent(known, name)
         lost = self.traffic.lost_since(mark)
         if lost is not None:
             text = self.traffic.errors.get(lost, "no answer")
@@ -329,6 +349,13 @@ class Session:
             await asyncio.sleep(_ASK_AGAIN_S)
         await self.settle("", mark)
 
+    async def _nothing_sent(self, known: tuple[str, ...], name: str) -> StepFailed:
+        said = f"nothing was sent: {await self._refused_by_page(known)}"
+        if said.endswith(_NOTHING) and await hidden_wall_on(self.page):
+            said += "; the page has a CAPTCHA that judges its visitors unseen"
+            return failed(FailureKind.BLOCKED, Side.OURS, name, said)
+        return failed(FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, said)
+
     async def _refused_by_page(self, known: tuple[str, ...]) -> str:
         if fields_wanted := await held_back(self.page):
             return f"the page wants {', '.join(fields_wanted)}"
@@ -336,7 +363,7 @@ class Session:
             return f"the page says {quoted(said)}"
         if self.traffic.dialogs:
             return f'the page said "{self.traffic.dialogs[-1][:200]}"'
-        return "the click set nothing off"
+        return _NOTHING
 
     async def _accepted(self, form: list[str], known: tuple[str, ...], name: str) -> None:
         """Take a page that answers well and says no for what it is: the form is back, with errors that are new."""

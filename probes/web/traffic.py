@@ -160,7 +160,7 @@ class Traffic:
         return [page for page in self.popups[mark:] if not page.url.startswith("chrome:")]
 
     def _left(self, request: Request) -> bool:
-        if not request.url.startswith(("http:", "https:")):
+        if not self._bounds.names(request.url):  # a guest's, or what never leaves the browser
             return False
         if request.method in _READING and not request.is_navigation_request():
             return False
