@@ -24,8 +24,9 @@ from probes.telephony.own_recording import OwnRecording
 T = TypeVar("T")
 
 _MOST_WAITING = 100  # frames: a second of both sides
-_AT_ONCE = 20
+_AT_ONCE = 20  # more only when we are behind: who waits is answered between two batches
 _BATCH_REAL_S = 0.08
+_BACK_S, _AHEAD_S = 30.0, 60.0  # how far a frame's time can be from the present one
 _IDLE_REAL_S, _STEP_S = 1.0, 0.2
 _LOST_REAL_S = 60.0  # a line that is up and sends nothing at all for so long has been lost on our side
 _ACT_REAL_S = 60.0
@@ -44,14 +45,16 @@ class LineLost(Exception):
 class LiveLine:
     """One live call. `over` once its audio has ended and all of it was heard."""
 
-    def __init__(self, call: LiveCall, clock: Clock, recording: OwnRecording | None) -> None:
+    def __init__(
+        self, call: LiveCall, clock: Clock, recording: OwnRecording | None, *, lost_real_s: float = _LOST_REAL_S
+    ) -> None:
         self.ear = Ear()
         self.recording = recording
         self.over = False
         self.lost = False
         self.starts_at_utc: datetime | None = None
         self.ended_at_utc: datetime | None = None
-        self._call, self._clock = call, clock
+        self._call, self._clock, self._lost_real_s = call, clock, lost_real_s
         self._arrived_s = 0.0
         self._last_real_s = time.monotonic()
         self._waiting: deque[Frame] = deque()
@@ -150,7 +153,11 @@ class LiveLine:
 
     async def _take(self) -> None:
         async for frame in self._call.frames():
-            length_s = len(frame.samples) / 4 / max(1, frame.rate_hz)
+            if not (
+                frame.rate_hz > 0 and -_BACK_S < frame.t_s - self.now_s < _AHEAD_S
+            ):  # not to be believed, or no time
+                continue
+            length_s = len(frame.samples) / 4 / frame.rate_hz
             starts_at = self._clock.now_utc() - timedelta(seconds=frame.t_s + length_s)
             if self.starts_at_utc is None or starts_at < self.starts_at_utc:  # the frame that was least late tells best
                 self.starts_at_utc = starts_at
@@ -168,14 +175,15 @@ class LiveLine:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._came.wait(), _STEP_S)
             self._came.clear()
-            batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+            at_once = _AT_ONCE if len(self._waiting) < _MOST_WAITING - _AT_ONCE else _MOST_WAITING // 2
+            batch = [self._waiting.popleft() for _ in range(min(at_once, len(self._waiting)))]
             self._room.set()
             idle_real_s = time.monotonic() - self._last_real_s
             if batch:
                 await loop.run_in_executor(_threads(), self._digest, batch)
             elif self.ended_at_utc is not None:
                 return
-            elif idle_real_s > _LOST_REAL_S:
+            elif idle_real_s > self._lost_real_s:
                 self.lost = True
                 raise LineLost(f"no audio came for {idle_real_s:.0f} s, though the call had not ended")
             elif idle_real_s > _IDLE_REAL_S:
