@@ -26,6 +26,7 @@ bench:
 	$(PY) -m bench.analysis_bench
 	$(PY) -m bench.coverage
 	$(PY) -m bench.reading_bench
+	$(PY) -m bench.sip_calls_bench --listen
 
 install-run:
 	@bash .ci/install run

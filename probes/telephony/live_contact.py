@@ -17,13 +17,13 @@ from probes.events import CallHeard, CallRecorded, ClockName, DigitsSent, LineSa
 from probes.model import Artifact, Seen, Sighting, Tools
 from probes.telephony.carrier import CallOver, Carrier, LiveCall
 from probes.telephony.channel import Handle, LiveState
-from probes.telephony.own_recording import OwnRecording
 from probes.telephony.script import LiveScript, Planned
 
 if TYPE_CHECKING:
     from probes.audio.timeline import Timeline
     from probes.running import RunningContact
     from probes.telephony.live_line import LiveLine
+    from probes.telephony.own_recording import OwnRecording
 
 _SETTING_UP_REAL_S = 60.0
 _GOODBYE_REAL_S = 10.0
@@ -84,6 +84,7 @@ class LiveContact:
 
     async def _talk(self, call: LiveCall) -> None:
         from probes.telephony.live_line import LiveLine  # brings the listener, which takes a moment to load
+        from probes.telephony.own_recording import OwnRecording
 
         recording = OwnRecording(self._handle.longest_s + _SLACK_S) if self._state.keeps_audio else None
         line = LiveLine(call, self._tools.clock, recording)

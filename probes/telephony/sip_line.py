@@ -149,7 +149,9 @@ class SipLine:
 
     def _close(self, text: str, stats: dict[str, object], ended_at: datetime) -> None:
         silence_s = round(self._vendor.lost_s, 3)
-        self._held.add("ended", ended_at, text=text, why=self._why, stats=stats, silence_s=silence_s)
+        final = self._call.final_stats if self._call is not None and self._answered_s is not None else None
+        mos = None if final is None else final.mos_estimate  # the stack's estimate after ITU-T G.107
+        self._held.add("ended", ended_at, text=text, why=self._why, stats=stats, mos=mos, silence_s=silence_s)
         self._held.close()
         self._forget(self)
         self._settle_up(False)

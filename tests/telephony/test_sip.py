@@ -83,16 +83,17 @@ async def test_a_call_through_a_menu_is_timed_as_it_happened(far: FarEnd, tmp_pa
     assert status.ringing_at_utc is not None
     assert status.answered_at_utc is not None
     assert status.ended_at_utc is not None
-    assert status.ringing_at_utc.timestamp() == pytest.approx(did["incoming"], abs=0.3)
-    assert status.answered_at_utc.timestamp() == pytest.approx(did["answer_end"], abs=0.3)
-    assert status.ended_at_utc.timestamp() == pytest.approx(did["closed"], abs=0.3)
+    assert status.ringing_at_utc.timestamp() == pytest.approx(did["incoming"], abs=0.6)
+    assert status.answered_at_utc.timestamp() == pytest.approx(did["answer_end"], abs=0.6)
+    assert status.ended_at_utc.timestamp() == pytest.approx(did["closed"], abs=0.6)
     zero = status.answered_at_utc.timestamp()
     tones = [line["at"] - zero for line in far.did(MENU, "tone_begin")]
-    assert [begin for begin, _ in sounding(frames, Side.VENDOR)] == pytest.approx(tones, abs=0.3)
+    assert [begin for begin, _ in sounding(frames, Side.VENDOR)] == pytest.approx(tones, abs=0.6)
     (said,) = sounding(frames, Side.OURS)
     assert said[0] == pytest.approx(far.did(MENU, "sound")[0]["at"] - zero, abs=0.5)
     assert max(one.t_s for one in frames) < status.duration_s
     assert status.loss_ratio == 0.0
+    assert 3.5 < json.loads(status.raw[0].body)["lines"][-1]["mos"] <= 5.0
     record = status.raw[0].body.decode()
     assert "INVITE sip:" in record
     assert "BYE sip:" in record
@@ -121,7 +122,7 @@ async def test_a_dozen_calls_at_once_keep_all_their_audio(far: FarEnd, tmp_path:
         assert status.bye_from is Side.OURS
         assert "time_limit" in status.raw[0].body.decode()
         sound_s = sum(end - begin for begin, end in sounding(all_frames, Side.VENDOR, gap_s=0.03))
-        assert sound_s == pytest.approx(4.0, abs=0.1)
+        assert sound_s == pytest.approx(4.0, abs=0.15)
 
 
 async def test_ringing_for_too_long_is_ended_by_us(far: FarEnd, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ async def test_a_far_end_that_holds_us_leaves_the_call_up_and_its_time_whole(far
     assert status.bye_from is Side.VENDOR
     assert status.answered_at_utc is not None
     tone = far.did(HOLDING, "tone_begin")[0]["at"] - status.answered_at_utc.timestamp()
-    assert sounding(frames, Side.VENDOR)[0][0] == pytest.approx(tone, abs=0.3)
+    assert sounding(frames, Side.VENDOR)[0][0] == pytest.approx(tone, abs=0.6)
 
 
 async def test_acting_on_a_call_that_is_over_says_so(far: FarEnd, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CENTRE = """
     - hang_up: no choice
   support:
     - identify: {prompt: "Please enter your customer number.", digits: 5, otherwise: bye}
-    - queue: {wait: 12 s, hears: {music: harbour}}
+    - queue: {wait: 9 s, hears: {music: harbour}}
     - agent: {id: A-01, voice: arthur, greeting: "Hello, this is Paul speaking. How can I help you?"}
     - hang_up: the line was ended
 """
@@ -54,7 +54,7 @@ vendors:
             - { wait_for: prompt, as: identification }
             - enter: "${env:CUSTOMER}"
             - { wait_for: hold, as: queue }
-            - { wait_for: { sound: human, at_most: 2 min }, as: agent }
+            - listen: 1 min
 personas:
   - { id: jo, name: Jo Lindgren, email: jo.lindgren@customer.example }
 scenarios:
