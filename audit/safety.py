@@ -7,7 +7,7 @@ probe asks while it carries a contact out.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -108,6 +108,24 @@ def judge(
     """
     verdict = permitted(act, plan, vendor, now_utc, stopped=usage.stopped)
     return verdict if not verdict.allowed else within_limits(act, plan, vendor, now_utc, usage, action=action)
+
+
+def first_refused(
+    acts: Iterable[Act], plan: Plan, vendor: Vendor, now_utc: datetime, usage: Usage, *, action: Action
+) -> tuple[Act, Verdict] | None:
+    """Return the first act of one contact that is not allowed, and why; None: all are.
+
+    What the acts before it may take is counted: together they must fit the limits of minutes and money.
+    """
+    for act in acts:
+        verdict = judge(act, plan, vendor, now_utc, usage, action=action)
+        if not verdict.allowed:
+            return act, verdict
+        minutes = act.longest.s / 60 if act.kind is ActKind.CALL else 0.0
+        usage = dataclasses.replace(
+            usage, spent_minor=usage.spent_minor + act.dearest_minor, call_minutes=usage.call_minutes + minutes
+        )
+    return None
 
 
 def permitted(act: Act, plan: Plan, vendor: Vendor, now_utc: datetime, *, stopped: str | None) -> Verdict:

@@ -53,20 +53,20 @@ def acts(spec: Spec) -> tuple[Act, ...]:
     _steps(spec, channel)
     _prepared(spec, channel, lambda text: SECRET.sub("0", text), is_live=channel.is_live(spec.script or ""))
     longest_s = _longest_s(spec, channel)
-    numbers = [channel.number]
+    costs = {channel.number: channel.dearest_minor(longest_s, live=channel.is_live(spec.script or ""))}
     if channel.auditor is not None and channel.joins(spec.script or ""):
-        numbers.append(channel.auditor)
+        costs[channel.auditor] = channel.dearest_joined_minor(longest_s)
     return tuple(
         Act(
             kind=ActKind.CALL,
             target=number,
             writes=True,
             longest=replace(channel.call_at_most, s=longest_s),
-            dearest_minor=channel.dearest_minor(longest_s),
+            dearest_minor=dearest_minor,
             currency=channel.currency,
             records=channel.record != "never",
         )
-        for number in numbers
+        for number, dearest_minor in costs.items()
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from audit.model import Usage
 from audit.plan.model import Money, Plan, Vendor
 from audit.plan.reader import read_plan
-from audit.safety import ContactGate, Rule, judge, judge_number, vendor_day
+from audit.safety import ContactGate, Rule, first_refused, judge, judge_number, vendor_day
 from probes.clock import Clock
 from probes.duration import Duration
 from probes.errors import BudgetReached, Refused
@@ -53,6 +53,19 @@ def refused(
 @pytest.mark.parametrize("act", [CALL, TICKET, LOOK])
 def test_ordinary_acts_pass(act: Act) -> None:
     assert judge(act, PLAN, ACME, MONDAY_NOON, Usage()).allowed
+
+
+def test_the_calls_of_one_contact_must_fit_the_limits_together() -> None:
+    leg = dataclasses.replace(CALL, target=CALL.target, dearest_minor=80.0)
+
+    def verdict(**limits: object) -> Rule | None:
+        found = first_refused((CALL, leg), limited(**limits), ACME, MONDAY_NOON, Usage(), action=Action.CALL)
+        assert found is None or found[0] is leg
+        return None if found is None else found[1].rule
+
+    assert verdict(money=Money(amount=1.80, currency="EUR"), call_minutes=20.0) is None
+    assert verdict(money=Money(amount=1.79, currency="EUR"), call_minutes=20.0) is Rule.MONEY
+    assert verdict(money=Money(amount=1.80, currency="EUR"), call_minutes=19.0) is Rule.CALL_MINUTES
 
 
 @pytest.mark.parametrize("act", [CALL, TICKET, LOOK])

@@ -18,7 +18,7 @@ from audit.ledger.codec import from_json, to_json
 from audit.ledger.store import Ledger, Writing
 from audit.model import AuditRow, CaseRow, Effect, EffectState
 from audit.plan.model import Plan, Vendor
-from audit.safety import Rule, Verdict, judge, vendor_day
+from audit.safety import Rule, Verdict, first_refused, vendor_day
 from probes.clock import Clock
 from probes.errors import AuditError, Failure, FailureKind, Refused, Side, Unavailable
 from probes.events import (
@@ -208,10 +208,9 @@ class Contacts:
         started = Sighting(what=self._started(standing, channel, probe, spec.action), at_utc=now)
         with self.setting.ledger.writing(standing.row.audit) as writing:
             usage = writing.usage(vendor.id, vendor_day(vendor, now)[0])
-            for act in acts:
-                answer = judge(act, self.setting.plan, vendor, now, usage, action=spec.action)
-                if not answer.allowed:
-                    return self._refused(standing, writing, contact, started, act, answer)
+            refused = first_refused(acts, self.setting.plan, vendor, now, usage, action=spec.action)
+            if refused is not None:
+                return self._refused(standing, writing, contact, started, *refused)
             after = standing.with_cursor(
                 contacts=number,
                 errors=0,

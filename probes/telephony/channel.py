@@ -16,6 +16,7 @@ from probes.telephony.prices import minor
 from probes.telephony.script import Planned, ReadStep, ScriptStep, all_steps, is_live, known_length_s
 from probes.telephony.script_rules import Rules, script_faults
 
+_FURTHER_PRICES = ("price_per_recorded_minute", "price_per_streamed_minute", "price_per_joined_minute")
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -25,8 +26,9 @@ class Channel:
 
     `record`: always, announce (our `announcement` is spoken first), or never (the carrier's records alone say when
     the call was answered and ended; no sound is kept). `price_per_minute` is the dearest that a started minute can
-    cost, all in, in major units of `currency`; with `auditor` joined it is paid for both legs. `disclosure` is the line
-    with which a script says that the caller is a machine.
+    cost, in major units of `currency`; what the carrier asks on top of it for recording a minute and for sending us a
+    minute's audio while the call lasts may be given apart, and so may the price of a minute to our `auditor`, else
+    taken for the same. `disclosure` is the line with which a script says that the caller is a machine.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -37,6 +39,9 @@ class Channel:
     record: Literal["always", "announce", "never"]
     price_per_minute: float
     currency: str
+    price_per_recorded_minute: float = 0.0
+    price_per_streamed_minute: float = 0.0
+    price_per_joined_minute: float | None = None
     announcement: str | None = None
     disclosure: str | None = None
     auditor: str | None = None
@@ -51,8 +56,10 @@ class Channel:
                 raise ValueError(f'{name} "{value}" is no international number; write it as "+442079460123"')
         if (self.record == "announce") != (self.announcement is not None):
             raise ValueError("record: announce and announcement belong together; write both or neither")
-        if not (math.isfinite(self.price_per_minute) and self.price_per_minute >= 0):
-            raise ValueError(f"price_per_minute is {self.price_per_minute}; write the carrier's dearest price")
+        for name in ("price_per_minute", *_FURTHER_PRICES):
+            price: float | None = getattr(self, name)
+            if price is not None and not (math.isfinite(price) and price >= 0):
+                raise ValueError(f"{name} is {price}; write the carrier's dearest price")
         if not re.fullmatch(r"[A-Z]{3}", self.currency):
             raise ValueError(f'"{self.currency}" is no currency; use three letters of ISO 4217, as "EUR"')
         if not 5 <= self.ring_at_most.s <= 600:
@@ -85,9 +92,19 @@ class Channel:
                 f"{self.call_at_most}; shorten the one or raise the other",
             )
 
-    def dearest_minor(self, longest_s: float) -> float:
+    def dearest_minor(self, longest_s: float, *, live: bool) -> float:
         """Return the most that a call can cost, in minor units: every started minute is paid."""
-        return math.ceil(longest_s / 60.0) * minor(self.price_per_minute, self.currency)
+        price = self.price_per_minute
+        if self.record != "never":
+            price += self.price_per_recorded_minute
+        if live:
+            price += self.price_per_streamed_minute
+        return math.ceil(longest_s / 60.0) * minor(price, self.currency)
+
+    def dearest_joined_minor(self, longest_s: float) -> float:
+        """Return the most that our auditor's own leg can cost, in minor units."""
+        price = self.price_per_minute if self.price_per_joined_minute is None else self.price_per_joined_minute
+        return math.ceil(longest_s / 60.0) * minor(price, self.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -67,6 +67,7 @@ _CLOCKS_DIFFER_S = 5.0  # how far its clock may be from ours when calls are look
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _STEPS = ["initiated", "ringing", "answered", "completed"]
 _CHECKED_FOR_S = 300.0
+_PRICED_AFTER_S = 180.0
 _CLOSE_S = 5.0
 _LIVES_KEPT = 200
 
@@ -324,7 +325,7 @@ class TwilioCarrier:
         if live is not None and state is CallState.ENDED:
             live.end()
         answered_at, ended_at = _moments(call, state)
-        cost_minor, leg_raw = await self._cost(call, live)
+        cost_minor, leg_raw = await self._cost(call, kept, live)
         last = news.last if news is not None else None
         return CallStatus(
             call_id=call_id,
@@ -351,12 +352,18 @@ class TwilioCarrier:
         )
 
     async def _cost(
-        self, call: answers.CallAnswer, live: TwilioLive | None
+        self, call: answers.CallAnswer, kept: Records, live: TwilioLive | None
     ) -> tuple[float | None, tuple[RawRecord, ...]]:
-        """Return what the call cost, our auditor's own leg included, once all of it is known."""
+        """Return what the call cost, its recording and our auditor's own leg included, once all of it is known.
+
+        The provider does not say what a stream cost. It may never price a recording: that is waited for a while only.
+        """
         if call.price is None or not call.price_unit:
             return None, ()
-        price = abs(call.price)
+        unpriced = None in kept.recording_prices and call.end_time is not None
+        if unpriced and datetime.now(UTC) - (call.end_time or datetime.now(UTC)) < timedelta(seconds=_PRICED_AFTER_S):
+            return None, ()
+        price = abs(call.price) + sum(abs(one or 0.0) for one in kept.recording_prices)
         raw: tuple[RawRecord, ...] = ()
         if live is not None and live.leg_id is not None:
             state, leg, body = await self._call(live.leg_id)

@@ -66,6 +66,7 @@ class RecordingAnswer(_Answer):
     duration: Number = None
     channels: Whole = None
     error_code: Whole = None
+    price: Number = None
     media_url: Text = None
 
 

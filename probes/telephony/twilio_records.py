@@ -24,6 +24,7 @@ class Records:
     being_made: bool = False
     failure: Failure | None = None
     end: answers.EndProperties = field(default_factory=answers.EndProperties)
+    recording_prices: tuple[float | None, ...] = ()
     loss_ratio: float | None = None
     tags: tuple[str, ...] = ()
     complete: bool = True
@@ -33,16 +34,19 @@ class Records:
 async def records_of(api: Api, call_id: str, failure: Failure | None) -> Records:
     """Read what the provider keeps of an ended call, `failure` being what its status alone says."""
     raw: list[RawRecord] = []
-    recordings, being_made = await _recordings(api, call_id, raw)
+    found = await _recordings(api, call_id, raw)
+    over = ("completed", "absent")
     failure = await _explained_failure(api, call_id, failure, raw)
     summary, complete = await _summary(api, call_id, raw)
+    being_made = any(one.status not in over for one in found)
     if complete and not being_made:
         await _log(api, call_id, raw)
     edge = summary.carrier_edge.metrics.inbound if summary.carrier_edge and summary.carrier_edge.metrics else None
     lost_pct = edge.packets_loss_percentage if edge is not None else None
     return Records(
-        recordings=recordings,
+        recordings=tuple(_recording(one) for one in found if one.status in over),
         being_made=being_made,
+        recording_prices=tuple(one.price for one in found if one.status != "absent"),
         failure=failure,
         end=summary.properties or answers.EndProperties(),
         loss_ratio=None if lost_pct is None else lost_pct / 100.0,
@@ -57,7 +61,7 @@ def raw_record(resource: str, body: bytes) -> RawRecord:
     return RawRecord(resource=resource, body=answers.without_document(body), media_type="application/json")
 
 
-async def _recordings(api: Api, call_id: str, raw: list[RawRecord]) -> tuple[tuple[RecordingInfo, ...], bool]:
+async def _recordings(api: Api, call_id: str, raw: list[RawRecord]) -> tuple[answers.RecordingAnswer, ...]:
     body = await api.read(
         lambda: api.client.calls(call_id).recordings.page_async(page_size=20),
         f"asking for the recordings of call {call_id}",
@@ -65,10 +69,7 @@ async def _recordings(api: Api, call_id: str, raw: list[RawRecord]) -> tuple[tup
     found = answers.read(answers.RecordingsAnswer, body).recordings
     if found:
         raw.append(raw_record("recordings", body))
-    return (
-        tuple(_recording(one) for one in found if one.status in ("completed", "absent")),
-        any(one.status not in ("completed", "absent") for one in found),
-    )
+    return found
 
 
 async def _explained_failure(api: Api, call_id: str, failure: Failure | None, raw: list[RawRecord]) -> Failure | None:

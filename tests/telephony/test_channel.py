@@ -64,6 +64,8 @@ def test_hanging_up_can_be_written_plainly(last: Any) -> None:
         ([{"listen": "1 s"}], {"record": "never", "announcement": "x"}, "belong together"),
         ([{"listen": "1 s"}], {"record": "perhaps"}, "'always', 'announce' or 'never'"),
         ([{"listen": "1 s"}], {"price_per_minute": -1}, "price_per_minute"),
+        ([{"listen": "1 s"}], {"price_per_recorded_minute": -1}, "price_per_recorded_minute"),
+        ([{"listen": "1 s"}], {"price_per_joined_minute": float("inf")}, "price_per_joined_minute"),
         ([{"listen": "1 s"}], {"price_per_minute": float("nan")}, "price_per_minute"),
         ([{"listen": "1 s"}], {"currency": "euro"}, "no currency"),
         ([{"listen": "1 s"}], {"ring_at_most": "2 s"}, "ring_at_most"),

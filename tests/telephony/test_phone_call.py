@@ -441,6 +441,19 @@ def test_what_it_can_cost_is_said_before_dialling() -> None:
     assert (act.dearest_minor, act.records) == (12.0, False)
 
 
+def test_what_recording_listening_and_joining_cost_is_counted_where_it_is_done() -> None:
+    prices = {"price_per_recorded_minute": 0.01, "price_per_streamed_minute": 0.004, "call_at_most": "10 min"}
+    live = [{"wait_for": {"sound": "human", "at_most": "5 min"}}, {"join": {"ring_at_most": "30 s"}}]
+    both = channel(live, auditor="+442079460155", price_per_joined_minute=0.08, **prices)
+    vendor, ours = phone_call.acts(spec(both))
+    assert vendor.dearest_minor == pytest.approx(10 * (5.0 + 1.0 + 0.4))
+    assert ours.dearest_minor == pytest.approx(10 * 8.0)
+    (blind,) = phone_call.acts(spec(channel(MENU, **prices)))
+    assert blind.dearest_minor == pytest.approx(10 * 6.0)
+    (silent,) = phone_call.acts(spec(channel(MENU, record="never", **prices)))
+    assert silent.dearest_minor == pytest.approx(10 * 5.0)
+
+
 def test_what_cannot_be_said_or_found_is_refused_before_dialling() -> None:
     with pytest.raises(UserError, match="would speak a secret"):
         phone_call.acts(spec(channel([{"say": "My number is {persona.identifiers.customer_number}."}])))
