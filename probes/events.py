@@ -302,7 +302,8 @@ class MessageSeen:
     `claimed_at_text` / `claimed_at_utc` are what the vendor says of its time (null: not said / not understood), give or
     take `claimed_error_s` where it is told coarsely ("3 hours ago"); null: as exact as its words.
     `side` is the author's side as far as the page or mail says it, `author_role` what it calls the author besides the
-    name ("Virtual assistant"). `settled_at_utc`: in a chat, when the text had stopped changing (null: not watched).
+    name ("Virtual assistant"; after "markup:" what only the page's source says). `settled_at_utc`: in a chat, when the
+    text had stopped changing (null: not watched).
     """
 
     KIND: ClassVar[str] = "message_seen"

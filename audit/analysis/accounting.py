@@ -65,6 +65,9 @@ def left_out(per: Per, cases: Sequence[Case], accounting: Accounting) -> tuple[i
     if per in (Per.CALL, Per.HOLD):
         wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.CALL]
         return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted)
+    if per is Per.CHAT:
+        wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.CHAT]
+        return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted)
     if per is Per.TICKET:
         wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.OPEN]
         not_opened = accounting.cases_planned - accounting.cases

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from audit.analysis.chats import settle_chat
 from audit.analysis.model import CallRecord, PromiseRecord
 from audit.analysis.reading import CueKind, MessageKind, Reading, plain, read_message
 from audit.analysis.settling import settled
@@ -36,6 +37,8 @@ from probes.events import (
     CaseClosed,
     CaseOpened,
     CaseOutcome,
+    ChatEnded,
+    ChatOpened,
     ContactEnded,
     ContactOutcome,
     ContactStarted,
@@ -45,6 +48,7 @@ from probes.events import (
     LineSaid,
     MessageSeen,
     MessageSent,
+    NoticeSeen,
     PromiseSaid,
     ScriptStepEnded,
     StatusSeen,
@@ -125,6 +129,9 @@ class Contact:
     recorded: Event | None = None
     heard: Event | None = None
     charged: Event | None = None
+    chat_opened: Event | None = None
+    chat_ended: Event | None = None
+    notices: Sequence[Event] = ()
     digits: Sequence[Event] = ()
     lines: Sequence[Event] = ()
     steps: Sequence[Event] = ()
@@ -255,9 +262,14 @@ class Case:
                 self.calls.append(contact)
             if contact.probe == CHAT:
                 self.chats.append(contact)
+                settle_chat(contact, self.messages_of(contact))
         self.first_submission = self.submissions[0].submitted if self.submissions else None
         self.answers = [m for m in self.messages if m.is_answer]
         self.resolved_by = self._resolved()
+
+    def messages_of(self, contact: Contact) -> list[Message]:
+        """Return the messages of one contact, ours and theirs."""
+        return [message for message in self.messages if message.contact == contact.id]
 
     def resolved(self) -> Event | None:
         """Return the status at which the vendor took the case for solved, the last time it did; None: it did not.
@@ -556,6 +568,9 @@ _TAKERS: dict[type, Callable[[Case, Contact | None, Event], None]] = {
     CallRecorded: _last_of("recorded"),
     CallHeard: _last_of("heard"),
     CarrierCharged: _last_of("charged"),
+    ChatOpened: _first_of("chat_opened"),
+    ChatEnded: _last_of("chat_ended"),
+    NoticeSeen: _in_contact("notices"),
     DigitsSent: _in_contact("digits"),
     LineSaid: _in_contact("lines"),
     ScriptStepEnded: _in_contact("steps"),

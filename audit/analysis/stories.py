@@ -7,6 +7,7 @@ from datetime import datetime
 
 from audit.analysis import phrases
 from audit.analysis.calls import tell_call
+from audit.analysis.chats import read_chat, tell_chat
 from audit.analysis.facts import Case, Contact, Message
 from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import Story, StoryLine
@@ -52,6 +53,9 @@ def tell(case: Case, plan: Plan, zone: str) -> Story:
         if contact.action is Action.CALL and contact.was_run and not contact.is_ours:
             number += 1
             lines.extend(tell_call(case, contact, number))
+        elif contact.action is Action.CHAT and contact.was_run and not contact.is_ours:
+            for at_utc, sentence, events in tell_chat(read_chat(contact, case.messages_of(contact))):
+                lines.append(_line(at_utc, sentence, *events, channel=contact.channel))
         elif contact.action is not Action.LOOK or contact.outcome is not ContactOutcome.DONE:
             lines.extend(_contact(contact))
     lines.extend(_messages(case))

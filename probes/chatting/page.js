@@ -211,9 +211,9 @@ const roleOf = (element, author, left) => {
   if (badge) { left.add(badge); return say(badge); }
   for (let at = element, up = 0; at && up < 3 && at !== state.list; at = parent(at), up++) {
     for (const name of ['data-author-type', 'data-sender-type', 'data-role', 'data-type', 'data-participant', 'data-author-role', 'data-message-author-role', 'data-kind']) {
-      const value = at.getAttribute(name); if (value && value.length <= 40) return value;
+      const value = at.getAttribute(name); if (value && value.length <= 40) return 'markup:' + value;
     }
-    const found = ROLES.find(word => tokens(words(at)).has(word)); if (found) return found;
+    const found = ROLES.find(word => tokens(words(at)).has(word)); if (found) return 'markup:' + found;
   }
   return null;
 };

@@ -32,8 +32,8 @@ from reports.figures.survival import Curve, survival_svg
 Envelopes = Mapping[str, Sequence[float]]
 MOST_PLEDGES, MOST_CURVES, FEWEST_OBSERVED = 14, 3, 3
 _CURVE_FROM_N = 6
-_OUR_KINDS = frozenset({"ticket_submitted", "message_sent"})
-_VENDOR_KINDS = frozenset({"message_seen", "status_seen", "hand_off_seen"})
+_OUR_KINDS = frozenset({"ticket_submitted", "message_sent", "chat_opened"})
+_VENDOR_KINDS = frozenset({"message_seen", "status_seen", "hand_off_seen", "notice_seen", "chat_ended"})
 
 
 @dataclass(frozen=True, slots=True)

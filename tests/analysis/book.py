@@ -96,7 +96,7 @@ class Book:
         self, at_h: float, action: Action, channel: str = "portal", step: int = 0, attempt: int = 1, s: float = 0.0
     ) -> None:
         self.contact = f"{self.case}-{len(self.events) + 1}"
-        probe = "phone_call" if action is Action.CALL else "web_ticket"
+        probe = {Action.CALL: "phone_call", Action.CHAT: "chat"}.get(action, "web_ticket")
         self.add(ContactStarted(channel, probe, 1, action, step, attempt, f"HP-{self.case}"), at_h, s=s)
 
     def stop(

@@ -75,7 +75,7 @@ def _solved_at_first_contact(case: Case) -> Iterable[Observed]:
 
 
 def minutes_of(contact: Contact) -> float | None:
-    """Return what a contact took of the customer's time: calls as long as they lasted, writing at a fixed rate.
+    """Return what a contact took of the customer's time: calls and chats their length, writing a fixed rate.
 
     None: it took nothing of the customer's (a look), was not run, failed on our side, or its length is not known.
     """
@@ -84,6 +84,9 @@ def minutes_of(contact: Contact) -> float | None:
     if contact.action is Action.CALL:
         length_s = contact.length_s()
         return None if length_s is None else length_s / 60
+    if contact.action is Action.CHAT:
+        begun, ended = contact.chat_opened, contact.chat_ended
+        return (ended.at_utc - begun.at_utc).total_seconds() / 60 if begun and ended else None
     return WRITE_MINUTES if contact.action in (Action.OPEN, Action.REPLY) else None
 
 
@@ -91,7 +94,7 @@ def _effort(case: Case) -> Iterable[Observed]:
     """Minutes that the customer spends: calls, writing, and reading each page on which something new stood."""
     spent = [(contact, minutes_of(contact)) for contact in case.turns]
     minutes = sum(m for _, m in spent if m is not None)
-    events = [contact.call_ended or contact.started for contact, m in spent if m is not None]
+    events = [contact.call_ended or contact.chat_ended or contact.started for contact, m in spent if m is not None]
     news = {m.contact for m in case.messages if not m.sent and m.from_vendor}
     if events:
         yield observed(case, minutes + LOOK_MINUTES * len(news), case.opened.at_utc, *events)

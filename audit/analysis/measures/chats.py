@@ -1,69 +1,137 @@
-"""Chats: first reply, first person, turns until then."""
+"""Chats: first reply, first person and what it took to reach one, announced and actual wait, dead ends, disclosure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable
 
-from audit.analysis.facts import Case, Contact, Message
+from audit.analysis import phrases
+from audit.analysis.chats import ChatRead, read_chat
+from audit.analysis.facts import Case
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import MeasureKind, Observed
+from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.model import Event
-
-_MACHINE = re.compile(r"\b(bot|chatbot|virtual|assistant|automat\w*|system|ai)\b", re.IGNORECASE)
-
-
-def _is_person(message: Message) -> bool:
-    return message.is_answer and not _MACHINE.search(message.author or "")
+from probes.errors import Side
+from probes.events import ChatEnded, NoticeSeen
 
 
-def _chats(case: Case) -> Iterator[tuple[Contact, Event, list[Message], datetime | None]]:
-    """Yield each chat with the event of our first words, its messages, and the moment until which we watched it."""
-    for contact in case.chats:
-        messages = [m for m in case.messages if m.contact == contact.id]
-        first = next((m.event for m in messages if m.sent), contact.started)
-        yield contact, first, messages, contact.ended.at_utc if contact.ended else None
+def _chats(case: Case) -> Iterable[ChatRead]:
+    return (read_chat(contact, case.messages_of(contact)) for contact in case.chats)
 
 
-def _until(wanted: Callable[[Message], bool]) -> Callable[[Case], Iterable[Observed]]:
-    def observe(case: Case) -> Iterable[Observed]:
-        for contact, asked, messages, until in _chats(case):
-            found = next((m for m in messages if not m.sent and m.at_utc >= asked.at_utc and wanted(m)), None)
-            last = found.at_utc if found else until
-            if last is None or last < asked.at_utc:
-                continue
-            end = found.event if found else contact.ended
-            yield observed(
-                case, (last - asked.at_utc).total_seconds(), last, *(e for e in (asked, end) if e is not None),
-                censored=found is None, contact=contact.id, channel=contact.channel,
-            )  # fmt: skip
+def _wait(case: Case, chat: ChatRead, begun: Event, found: Event | None) -> Iterable[Observed]:
+    """Return one wait from an event on, cut off where the chat was watched no longer."""
+    last = found.at_utc if found is not None else chat.watched_until
+    if last is None or last < begun.at_utc:
+        return
+    end = found or chat.ended or chat.contact.ended
+    yield observed(
+        case, (last - begun.at_utc).total_seconds(), last, *(e for e in (begun, end) if e is not None),
+        censored=found is None, contact=chat.contact.id, channel=chat.contact.channel,
+    )  # fmt: skip
 
-    return observe
+
+def _first_reply(case: Case) -> Iterable[Observed]:
+    """From our first words to anything of theirs, a machine's included."""
+    for chat in _chats(case):
+        first = next((m.event for m in chat.messages if m.sent), None)
+        if first is not None:
+            replies = (m.event for m in chat.messages if m.from_vendor and not m.sent and m.at_utc >= first.at_utc)
+            yield from _wait(case, chat, first, next(replies, None))
+
+
+def _first_human(case: Case) -> Iterable[Observed]:
+    """From the chat's beginning to the first words of a person."""
+    for chat in _chats(case):
+        yield from _wait(case, chat, chat.begun, chat.person.event if chat.person else None)
 
 
 def _turns_to_person(case: Case) -> Iterable[Observed]:
-    for contact, _, messages, _ in _chats(case):
-        turns, found = 0, None
-        for message in messages:
-            turns += message.sent
-            if not message.sent and _is_person(message):
-                found = message
-                break
-        if turns:
-            end = found.event if found else (contact.ended or contact.started)
+    for chat in _chats(case):
+        until = chat.person_at_utc
+        turns = sum(m.sent and (until is None or m.at_utc <= until) for m in chat.messages)
+        if turns or until is not None:
+            end = chat.person_event or chat.ended or chat.contact.ended or chat.contact.started
             yield observed(
-                case, float(turns), end.at_utc, contact.started, end, censored=found is None, contact=contact.id
-            )
+                case, float(turns), end.at_utc, chat.contact.started, end, censored=until is None,
+                contact=chat.contact.id,
+            )  # fmt: skip
 
 
-_D, _Q = MeasureKind.DURATION, MeasureKind.QUANTITY
+def _queue(case: Case) -> Iterable[Observed]:
+    for chat in _chats(case):
+        if chat.queue:
+            after = chat.person_event if chat.person_event and chat.person_at_utc else None
+            yield from _wait(case, chat, chat.queue[0], after)
+
+
+def _announced(case: Case) -> Iterable[Observed]:
+    """The actual wait in units of the first announced one, until a person was there; censored where none came."""
+    for chat in _chats(case):
+        for event in chat.queue:
+            what = event.what
+            assert isinstance(what, NoticeSeen)
+            end = chat.person_at_utc or chat.watched_until
+            if not what.announced_wait_s or end is None or end < event.at_utc:
+                continue
+            waited_s = (end - event.at_utc).total_seconds()
+            last = chat.person_event or chat.ended or event
+            announced = phrases.length(what.announced_wait_s)
+            yield observed(
+                case, waited_s / what.announced_wait_s, event.at_utc, event, last,
+                censored=chat.person_at_utc is None, contact=chat.contact.id,
+                detail=f"{phrases.length(waited_s)} instead of {announced}",
+            )  # fmt: skip
+            break
+
+
+def _no_person(case: Case) -> Iterable[Observed]:
+    """Of the chats in which we asked for a person: 1 if none came until its end. A machine's reading of who is one."""
+    for chat in _chats(case):
+        if chat.asked is None or chat.watched_until is None:
+            continue
+        came = chat.person_at_utc is not None
+        where = "" if came or not chat.queue else ", in a queue to the end"
+        end = chat.person_event or chat.ended or chat.asked
+        yield observed(
+            case, 0.0 if came else 1.0, chat.asked.at_utc, chat.asked, end, contact=chat.contact.id,
+            origin=Origin.MACHINE, detail=where,
+        )  # fmt: skip
+
+
+def _disclosed(case: Case) -> Iterable[Observed]:
+    """Of the chats in which a machine wrote: 1 if its words, its name or the role beside it said that it is one."""
+    for chat in _chats(case):
+        if chat.machine is None:
+            continue
+        shown = chat.disclosed or chat.machine
+        yield observed(
+            case, 1.0 if chat.disclosed else 0.0, shown.at_utc, shown.event, contact=chat.contact.id,
+            origin=Origin.MACHINE,
+        )  # fmt: skip
+
+
+def _ended_by_vendor(case: Case) -> Iterable[Observed]:
+    for chat in _chats(case):
+        if chat.ended is not None and isinstance(chat.ended.what, ChatEnded):
+            by_vendor = chat.ended.what.by is Side.VENDOR
+            yield observed(case, float(by_vendor), chat.ended.at_utc, chat.ended, contact=chat.contact.id)
+
+
+_D, _Q, _S, _CHAT = MeasureKind.DURATION, MeasureKind.QUANTITY, MeasureKind.SHARE, Per.CHAT
 
 MEASURES = (
-    MeasureSpec("chat_first_reply_s", "time to the first reply in a chat", "s", _D, Per.CHAT, None, Good.LOW,
-                _until(lambda m: m.from_vendor)),
-    MeasureSpec("chat_first_human_s", "time to a person in a chat", "s", _D, Per.CHAT, 11, Good.LOW,
-                _until(_is_person)),
-    MeasureSpec("chat_turns_to_human", "our turns in a chat until a person", "turns", _Q, Per.CHAT, 11, Good.LOW,
+    MeasureSpec("chat_first_reply_s", "time to the first reply in a chat", "s", _D, _CHAT, None, Good.LOW,
+                _first_reply),
+    MeasureSpec("chat_first_human_s", "time to a person in a chat", "s", _D, _CHAT, 11, Good.LOW, _first_human),
+    MeasureSpec("chat_turns_to_human", "our turns in a chat until a person", "turns", _Q, _CHAT, 11, Good.LOW,
                 _turns_to_person),
+    MeasureSpec("chat_queue_s", "wait in the queue of a chat", "s", _D, _CHAT, None, Good.LOW, _queue),
+    MeasureSpec("chat_actual_to_announced_wait", "actual wait in a chat to the announced one", "times", _Q, _CHAT, 4,
+                Good.LOW, _announced),
+    MeasureSpec("chat_no_person", "chats in which a person was asked for and none came", "ratio", _S, _CHAT, 11,
+                Good.LOW, _no_person),
+    MeasureSpec("chat_bot_disclosed", "chats in which a machine said that it is one", "ratio", _S, _CHAT, None,
+                Good.HIGH, _disclosed),
+    MeasureSpec("chat_ended_by_vendor", "chats that the vendor ended", "ratio", _S, _CHAT, None, Good.NEITHER,
+                _ended_by_vendor),
 )  # fmt: skip
