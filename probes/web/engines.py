@@ -56,14 +56,24 @@ _NEAR = r"""({
     });
     const found = new Set(editors ? hidden.flatMap(standsFor) : []);
     if (found.size) return [...found];
+    // The words of a part less those of the fields in it.
+    const words = part => { if (!part.querySelector(fields)) return plain(part.innerText);
+      const copy = part.cloneNode(true);
+      copy.querySelectorAll('input,select,textarea,button,script,style').forEach(each => each.remove());
+      return plain(copy.textContent); };
     const labels = [...inside.querySelectorAll('label,legend,th,td,dt,p,span,div,b,strong,h1,h2,h3,h4,h5,h6,li,font')]
-      .filter(each => each.textContent.length < 200 && plain(each.innerText) === wanted && seen(each)
-        && ![...each.children].some(child => plain(child.innerText) === wanted));
+      .filter(each => each.textContent.length < 2000 && words(each) === wanted && seen(each)
+        && ![...each.children].some(child => words(child) === wanted));
     for (const label of labels) {
       const pointed = label.getAttribute('for');
       const control = pointed ? page.getElementById(pointed) : null;
       if (control ?? label.control) {
         if (editors) standsFor(control ?? label.control).forEach(each => found.add(each));
+        continue;
+      }
+      const own = [...fieldsIn(label), ...editorsIn(label)];
+      if (own.length) {
+        if (own.length === 1) found.add(own[0]);
         continue;
       }
       climb(label, scope => [...fieldsIn(scope), ...editorsIn(scope)].filter(each => after(label, each))

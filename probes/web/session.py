@@ -482,6 +482,7 @@ class Session:
             if quiet_since_s is not None and now_s - quiet_since_s >= _QUIET_S:
                 break
             if now_s - begun_s > _NEVER_QUIET_AFTER_S:
+                self.traffic.wait_no_more()
                 break
         with contextlib.suppress(TooSlow):  # a page whose pictures are late can be read already
             await self.page.wait_for_load_state("load", timeout=_NEVER_QUIET_AFTER_S * 1000)

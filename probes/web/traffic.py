@@ -32,6 +32,7 @@ class Traffic:
         self._asked_at_utc: dict[Request, datetime] = {}
         self.requests: list[Request] = []
         self.under_way: set[Request] = set()
+        self._polls: set[str] = set()  # what a page asks for without end
         self.errors: dict[Request, str] = {}
         self.statuses: dict[Request, int] = {}
         self.frames_sent = 0
@@ -77,7 +78,7 @@ class Traffic:
     def _asked(self, request: Request) -> None:
         self.requests.append(request)
         self._asked_at_utc[request] = self._now_utc()
-        if request.resource_type in _CALLS:
+        if request.resource_type in _CALLS and _place(request) not in self._polls:
             self.under_way.add(request)
 
     def _answered(self, response: Response) -> None:
@@ -113,6 +114,11 @@ class Traffic:
             self.frames_sent += 1
 
         socket.on("framesent", sent)
+
+    def wait_no_more(self) -> None:
+        """Take what is still under way for something that a page always asks for, and wait for it no more."""
+        self._polls |= {_place(request) for request in self.under_way if request.resource_type != "document"}
+        self.under_way.clear()
 
     def loading(self, page: Page) -> bool:
         """Return whether a page's own document has been asked for and not answered yet."""
@@ -171,6 +177,10 @@ class Traffic:
             # Blocked at the start it never left; blocked at a redirect it was answered by one.
             return self._bounds.allows(request.url, request.method, document=request.is_navigation_request())
         return failure is None or failure.kind not in NEVER_LEFT
+
+
+def _place(request: Request) -> str:
+    return f"{request.method} {request.url.partition('?')[0]}"
 
 
 def is_document(request: Request, page: Page) -> bool:
