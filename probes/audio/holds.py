@@ -18,7 +18,7 @@ from probes.audio.frames import FRAME_S, Floats
 from probes.audio.repeats import STEP_S, Prints
 from probes.audio.timeline import HoldMode, Label
 
-_WEAK_MUSIC_S, _WEAK_ODDS, _JINGLE_S = 15.0, 0.75, 16.0
+_WEAK_MUSIC_S, _WEAK_ODDS, _EFFECT_S, _JINGLE_S = 15.0, 0.75, 16.0, 10.0
 _LONGEST_GAP_S = 12.0  # silence inside a hold with music: loop gaps, tunes that die away
 _LONGEST_LULL_S = 45.0  # where nobody says anything before the music is heard again
 _STRAY_WORDS_S = 4.0  # of a message, not known again
@@ -94,7 +94,7 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
         music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
         if music_s < SHORTEST_MUSIC_S or (music_s < 4 and len(g) == 1 and parts[first].odds < 0.8):
             continue
-        if music_s < _JINGLE_S and _runs_into_words(parts, g):
+        if len(group) == 1 and _is_jingle(parts, group[0]):
             continue
         if music_s < _WEAK_MUSIC_S and _weak(parts, g):
             for i in g:
@@ -201,11 +201,24 @@ def _from_music_to_music(parts: list[Piece], group: list[int]) -> list[int]:
     return group
 
 
-def _runs_into_words(parts: list[Piece], group: list[int]) -> bool:
-    """Say whether a short sound goes over into words without a pause: a jingle or an effect within what is said."""
-    beside = [parts[k] for k in (group[0] - 1, group[-1] + 1) if 0 <= k < len(parts)]
-    said = [parts[i] for i in group if parts[i].kind == "speech"]
-    return not said and any(p.kind == "speech" and not p.over_music for p in beside)
+def _is_jingle(parts: list[Piece], i: int) -> bool:
+    """Say whether a short sound is part of what is said.
+
+    It comes right after words, or goes over into the call's first words, or into those of a talk after a hold: whoever
+    put us on hold again would need a moment before they speak.
+    """
+    p = parts[i]
+    before, after = parts[i - 1] if i else None, parts[i + 1] if i + 1 < len(parts) else None
+    if p.kind != "music" or p.length_s >= _EFFECT_S:
+        return False
+    if before is not None and before.kind == "speech":
+        return True
+    if after is None or after.kind != "speech":
+        return False
+    if all(q.kind != "speech" for q in parts[:i]):
+        return p.length_s < _JINGLE_S
+    hold = next((k for k in range(i - 1, -1, -1) if parts[k].kind == "music" and parts[k].length_s >= _EFFECT_S), None)
+    return hold is not None and any(q.kind == "speech" and not q.repeated for q in parts[hold:i])
 
 
 def _weak(parts: list[Piece], group: list[int]) -> bool:

@@ -1,6 +1,7 @@
 """After how many seconds the sound of a hold repeats."""
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ _WINDOW, _HOP = round(5.0 / STEP_S), round(1.0 / STEP_S)
 _NEAR = 12  # steps on both sides in which another lag might fit better
 _FEW = 35  # windows
 _GAP = round(1.2 / STEP_S)
-_LEAST_LIKE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.75, 0.85
+_LEAST_LIKE, _LEAST_LIKE_ALONE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.46, 0.75, 0.85
 _LEAST_LIKE_IF_SHARP, _LEAST_EVEN_IF_SHARP, _ALL_SHARP = 0.52, 0.87, 0.98
 _LEAST_RESTARTED, _LEAST_SHARE_RESTARTED, _LEAST_SHARP_RESTARTED = 0.75, 0.88, 0.7
-_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN = 0.6, 0.85
+_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN, _LEAST_EVEN_IF_SURE = 0.6, 0.85, 0.5
 _LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
 _MULTIPLES = (2, 3, 4, 5, 7)  # rounds later, at which a loop is still alike and a riff is not
 _LEAST_LATER = 0.62
@@ -59,31 +60,41 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
     """
     heard = _levelled(prints, music)
     filled = float(music.mean())
-    fits: list[tuple[_Fit, bool]] = []
+    fits: list[tuple[_Fit, _Sign]] = []
     for lag, compared in candidates(heard, music):
         if lag * _LEAST_TIMES > len(prints) or compared <= 0.12:
             continue
         fit = _fit(heard, music, lag, compared)
         if fit is not None and _restarted(fit, filled):
-            fits.append((fit, True))
-            continue
-        if fit is None or fit.sharp < _LEAST_SHARP:
-            continue
-        later = _later(fit, heard, music)
-        if later is not False and fit.low >= _LEAST_LIKE and (later or _good(fit)):
-            fits.append((fit, bool(later)))
+            fits.append((fit, _Sign.RESTARTED))
+        elif fit is not None and fit.sharp >= _LEAST_SHARP and fit.low >= _LEAST_LIKE:
+            later = _later(fit, heard, music)
+            if later is not False and (later or _good(fit)):
+                fits.append((fit, _Sign.CONFIRMED if later else _Sign.ALIKE))
     chosen = _chosen(fits, filled)
     return None if chosen is None else (chosen.lag * STEP_S, min(1.0, chosen.mean))
 
 
-def _chosen(fits: list[tuple[_Fit, bool]], filled: float) -> _Fit | None:
+class _Sign(Enum):
+    """What a fit was taken for a loop's by."""
+
+    ALIKE = auto()  # all of the music, one round later
+    CONFIRMED = auto()  # and several rounds later
+    RESTARTED = auto()  # with the messages, after which it starts anew
+
+
+def _chosen(fits: list[tuple[_Fit, _Sign]], filled: float) -> _Fit | None:
     """Return the shortest of the fits that is about as good as the best of them."""
-    confirmed = next((f for f, later in fits if later), None)
-    good = [f for f, _ in fits]
-    most, lowest = (max((getattr(f, name) for f in good), default=0.0) for name in ("mean", "low"))
-    good = [f for f in good if f is confirmed or (f.mean >= 0.8 * most and f.low >= 0.6 * lowest)]
-    evenest, surest = (max((getattr(f, name) for f in good), default=0.0) for name in ("even", "worst"))
-    good = [f for f in good if f is confirmed or (f.even >= 0.88 * evenest and f.worst >= 0.75 * surest)]
+    most, lowest, evenest, surest = (
+        max((getattr(f, name) for f, _ in fits), default=0.0) for name in ("mean", "low", "even", "worst")
+    )
+    good, confirmed = [], False
+    for fit, sign in fits:
+        strong = fit.mean >= 0.8 * most and fit.low >= 0.6 * lowest
+        even = fit.even >= 0.88 * evenest and fit.worst >= 0.75 * surest
+        if sign is _Sign.RESTARTED or (strong and (even or (sign is _Sign.CONFIRMED and not confirmed))):
+            good.append(fit)
+        confirmed = confirmed or sign is _Sign.CONFIRMED
     if not good:
         return None
     # where messages interrupt the music and start it anew, the true period brings message onto message as well, and is
@@ -107,15 +118,18 @@ def _restarted(fit: _Fit, filled: float) -> bool:
     Only what is before the first message is then unlike.
     """
     aligned = filled < 0.97 and fit.compared > 0.5 * filled + 0.5 * filled**2
-    like = fit.middle >= _LEAST_RESTARTED and fit.alike >= _LEAST_SHARE_RESTARTED
-    return aligned and like and fit.sharp >= _LEAST_SHARP_RESTARTED
+    clear = (
+        fit.middle >= _LEAST_RESTARTED and fit.alike >= _LEAST_SHARE_RESTARTED and fit.sharp >= _LEAST_SHARP_RESTARTED
+    )
+    dim = fit.middle >= 0.55 and fit.alike >= 0.95 and fit.sharp >= 0.9  # through codecs and losses
+    return aligned and (clear or dim)
 
 
 def _good(fit: _Fit) -> bool:
     """Say whether a fit is a loop's when nothing more of the music was heard."""
     if fit.low >= _LEAST_LIKE_IF_SHARP and fit.even >= _LEAST_EVEN_IF_SHARP and fit.sharp >= _ALL_SHARP:
         return True
-    if fit.low < (_LEAST_LIKE if fit.windows >= _FEW else _LEAST_LIKE_OF_FEW):
+    if fit.low < (_LEAST_LIKE_ALONE if fit.windows >= _FEW else _LEAST_LIKE_OF_FEW):
         return False
     clean = min(1.0, max(0.0, (fit.middle - 0.7) / 0.2))  # on a clean line a loop is exact everywhere
     return fit.even >= _LEAST_EVEN + (_LEAST_EVEN_IF_CLEAN - _LEAST_EVEN) * clean
@@ -131,7 +145,8 @@ def _later(fit: _Fit, heard: Floats, music: NDArray[np.bool_]) -> bool | None:
         if float(np.percentile(likeness, 12)) < _LEAST_LATER * fit.low:
             return False
         compared += 1
-    return True if compared >= 2 and fit.even >= _LEAST_EVEN else None
+    sure = compared >= 4 and fit.sharp >= _ALL_SHARP and fit.middle >= 0.8 and fit.even >= _LEAST_EVEN_IF_SURE
+    return True if sure or (compared >= 2 and fit.even >= _LEAST_EVEN) else None
 
 
 def _levelled(prints: Floats, music: NDArray[np.bool_]) -> Floats:

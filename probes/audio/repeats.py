@@ -16,6 +16,8 @@ _BANDS = slice(2, 22)
 _WINDOW, _SHORTEST_S = round(2.4 / STEP_S), 1.2
 _CLEAN, _OVER_MUSIC = 0.66, 0.54
 _SLOW = 31  # steps: what does not change within them is not compared
+_FLOOR_DB, _DEPTH_DB = -62.0, 34.0
+_SAMPLED = 10  # steps
 _BLOCK = 512  # steps
 _HOP = _BLOCK - _WINDOW
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
@@ -33,15 +35,16 @@ class Match:
     end: int
 
 
-def fingerprint(mel_db: Floats) -> Floats:
+def fingerprint(mel_db: Floats, floor_db: float = _FLOOR_DB) -> Floats:
     """Return what is compared: band levels every 40 ms, without what stays the same over a second or so.
 
     Args:
         mel_db: (n, BANDS) for every 40 ms.
+        floor_db: what is below counts as this.
     """
     half = mel_db[:, _BANDS]
     half = np.maximum(half, half.max(axis=1, keepdims=True) - 45) if len(half) else half
-    half = np.maximum(half, -62)
+    half = np.maximum(half, floor_db)
     half = half - uniform_filter1d(half, _SLOW, axis=0, mode="nearest")
     half = half - 0.5 * half.mean(axis=1, keepdims=True)
     return np.asarray(np.clip(half, -18, 18), dtype=np.float32)
@@ -53,6 +56,8 @@ class Prints:
     def __init__(self, mel: NDArray[np.uint8]) -> None:
         """`mel`: (n, BANDS), half decibels above -100 dB, for every 40 ms."""
         self._mel = mel
+        peaks = mel[::_SAMPLED].max(axis=1) / 2 - 100.0 if len(mel) else np.zeros(1)
+        self._floor_db = min(_FLOOR_DB, float(np.percentile(peaks, 90)) - _DEPTH_DB)  # lower on a faint line
 
     def __len__(self) -> int:
         return len(self._mel)
@@ -61,7 +66,7 @@ class Prints:
         first, last, _ = where.indices(len(self._mel))
         before = min(first, _SLOW // 2)
         near = self._mel[first - before : max(first, last) + _SLOW // 2]
-        return fingerprint(from_half_db(near))[before : before + max(0, last - first)]
+        return fingerprint(from_half_db(near), self._floor_db)[before : before + max(0, last - first)]
 
 
 def find_repeats(

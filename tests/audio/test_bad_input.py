@@ -39,6 +39,13 @@ def test_speech_at_minus_50_dbfs_is_speech() -> None:
     assert sum(s.end_s - s.start_s for s in spoken) > 0.7 * len(words) / RATE
 
 
+def test_a_message_said_twice_is_known_again_on_a_faint_line() -> None:
+    words = speech(HELLO) * np.float32(10 ** (-35 / 20))
+    timeline = listen(np.concatenate([quiet(2), words, quiet(3), words, quiet(2)]), RATE)
+    assert len(timeline.messages) == 1
+    assert timeline.first_person_s is None
+
+
 def test_a_loud_hold_is_said_to_be_clipped() -> None:
     loud = np.clip(music(40, level=2.0), -1, 1)
     timeline = listen(np.concatenate([quiet(1), loud, quiet(1)]), RATE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probes.audio.listen import listen
-from probes.audio.timeline import Kind, Label
+from probes.audio.timeline import EndReason, Kind, Label
 from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
 
 MORE = ("Let me look that up for you.", "I can see your order here, it has left our store.", "Would Monday suit you?")
@@ -86,3 +86,15 @@ def test_a_presenter_whose_words_begin_with_the_end_of_the_music_is_part_of_the_
     timeline = listen(np.concatenate([quiet(1), music(30), words, music(30, seed=9), quiet(1)]), RATE)
     assert len(timeline.holds) == 1
     assert timeline.first_person_s is None
+
+
+def test_a_jingle_before_the_greeting_is_no_hold() -> None:
+    call = np.concatenate([quiet(1), RING, quiet(0.6), music(6), speech(MENU), quiet(3), speech(WAIT), quiet(3)])
+    assert listen(call, RATE).holds == ()
+
+
+def test_music_that_a_first_message_interrupts_is_a_hold_even_when_the_call_ends_then() -> None:
+    call = np.concatenate([quiet(1), RING, quiet(0.6), speech(MENU), quiet(4), music(12), speech(WAIT), music(2)])
+    timeline = listen(call, RATE)
+    assert len(timeline.holds) == 1
+    assert timeline.end is EndReason.ON_HOLD or timeline.holds[0].end_s > len(call) / RATE - 12
