@@ -133,6 +133,16 @@ vendors:
       #       - say: Hello. I am calling about my ticket. The reference is {reference}.
       #       - listen: 20 min
       #       - hang_up: true
+      #     # This one reacts to what it hears (docs/call-scripts.md): with holdproof run --public-url, or over SIP.
+      #     react:
+      #       - wait_for: prompt
+      #       - press: "2"
+      #       - wait_for: {sound: human, ask: "Hello, am I speaking to a person?"}
+      #         as: agent
+      #       - if: {agent: [human, unsure]}
+      #         then:
+      #           - say: I am calling about my ticket. The reference is {reference}.
+      #           - wait_for: {sound: answer, at_most: 5 min}
     # What the vendor promises in public or by contract. Each is held against what happens.
     # what: receipt, first_human_response, update, resolution, call_answered, human_on_call or callback
     promises: []

@@ -21,6 +21,7 @@ _KEPT = 600
 _MUSIC_S, _TONE_S, _SPEECH_S = 2.0, 0.25, 0.4
 _LEAST_SPOKEN_S = 0.5  # less than this after our keys is what was left of the prompt that they cut off
 _MUSIC_OVER_S = 1.5
+_SAME_VOICE_S = 1.0
 _LEVEL_S, _LEVELS, _LEVELS_NEEDED, _FAR_BELOW_DB = 0.1, 600, 4, 25.0
 _RATE_HZ = 8000
 _BEHIND_S = 1.0  # how much later than our own side's the vendor's audio may come
@@ -168,6 +169,16 @@ class Ear:
         if self.quiet_s() < quiet_s or self.spoken_s(from_s) < _LEAST_SPOKEN_S:
             return None
         return self.speech_began(from_s) or from_s
+
+    def run_began(self, from_s: float) -> float:
+        """Return when whoever spoke last after a moment began, short pauses left aside."""
+        speech = [one for one in self.stretches(from_s) if one.kind is Kind.SPEECH]
+        at_s = speech[-1].start_s if speech else from_s
+        for one in reversed(speech[:-1]):
+            if at_s - one.end_s > _SAME_VOICE_S:
+                break
+            at_s = one.start_s
+        return max(at_s, from_s)
 
     def silent(self, from_s: float, quiet_s: float) -> float | None:
         """Silence of so long a time after a moment."""

@@ -18,6 +18,7 @@ from probes.telephony.live_line import LiveLine
 
 _PAUSED_S, _SHORT_PAUSE_S = 1.2, 0.6
 _LONGEST_GREETING_S = 12.0
+_WAITS_S, _LONGEST_SPEECH_S = 3.5, 20.0
 _DIRECT_PAUSED_S = 1.2  # without a hold before it, a voice is most often a menu
 _SETTLES_S = 4.0  # after an answer: by then a recording has been found out
 _LISTENER_LATE_S = 1.6
@@ -72,15 +73,18 @@ class HumanWait:
             return person_s, True
         if self.ask is None or self.asked >= _MOST_ASKED or ear.plays or ear.holds:
             return None
-        began_s = ear.spoke_and_paused(self.from_s, _DIRECT_PAUSED_S)
-        if began_s is None or ear.said_again(began_s) is not None:
+        if ear.spoke_and_paused(self.from_s, _DIRECT_PAUSED_S) is None:
             return None
-        return began_s, False
+        began_s = ear.run_began(self.from_s)
+        return None if ear.said_again(began_s) is not None else (began_s, False)
 
     async def _judge(self, at_s: float, *, after_hold: bool) -> Found:
-        if self.ask is None:
-            return Found(StepOutcome.HUMAN, at_s, "a new voice after the music; it was not asked")
         tape = Found(StepOutcome.REPEAT, at_s, "a recording")
+        if self.ask is None:  # after a message the music comes back; a person waits for us
+            await self.line.until(lambda ear: ear.plays or ear.quiet_s() >= _WAITS_S or None, _LONGEST_SPEECH_S)
+            if await self._taken_back(at_s, or_music=True):
+                return tape
+            return Found(StepOutcome.HUMAN, at_s, "a new voice after the music, which waits; it was not asked")
         within_s = self.answer_within_s
         for _ in range(_MOST_TRIES):
             await self.line.until(lambda ear: ear.quiet_s() >= _PAUSED_S or ear.plays or None, _LONGEST_GREETING_S)

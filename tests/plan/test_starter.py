@@ -24,8 +24,8 @@ TODAY = date(2026, 11, 22)
 HELPDESK = Path(__file__).parents[1] / "helpdesk" / "plan.yaml"
 OPTIONAL = re.compile(
     r"(?m)^( *)# ( *(?:phone:|kind:|number:|caller_id:|record:|announcement:|price_per_minute:|currency:|scripts:|ask:"
-    r"|- wait:|- press:|- say:|- listen:|- hang_up|- call:|when:|money:|- id:|what: first|within:|clock:|text:|source:"
-    r"|seen_on:).*)$"
+    r"|react:|- wait:|- wait_for:|as: agent|- if:|then:|- press:|- say:|- listen:|- hang_up|- call:|when:|money:|- id:"
+    r"|what: first|within:|clock:|text:|source:|seen_on:).*)$"
 )
 
 
