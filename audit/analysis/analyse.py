@@ -33,6 +33,7 @@ from audit.analysis.measures.cases import LOOK_MINUTES, WRITE_MINUTES
 from audit.analysis.measures.registry import BY_ID, MEASURES
 from audit.analysis.measures.spec import MeasureSpec, Per
 from audit.analysis.menus import menu_maps
+from audit.analysis.messages import messages_read
 from audit.analysis.model import (
     Accounting,
     AgreementResult,
@@ -207,6 +208,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         accounting=tuple(one.accounting for one in audited),
         evidence=cited_evidence(facts, cited),
         method_notes=_notes(plan, facts, seed, weight_faults, cards),
+        messages=tuple(messages_read(case for one in audited for case in one.cases)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from audit.analysis.chats import settle_chat
 from audit.analysis.model import CallRecord, PromiseRecord
-from audit.analysis.reading import CueKind, MessageKind, Reading, plain, read_message
+from audit.analysis.reading import CueKind, MessageKind, Reading, plain, read_message, settles
 from audit.analysis.settling import settled
 from audit.calendar import BusinessCalendar
 from audit.model import Event
@@ -281,14 +281,14 @@ class Case:
     def _resolved(self) -> Event | None:
         """A status "closed" counts as solved only after a person's answer; what we disputed, no longer.
 
-        After a dispute it takes a new status, or a person's solution while the status stays as it was.
+        After a dispute it takes a new status, or a person's answer that leaves nothing under way.
         """
         found: Event | None = None
         disputed: Event | None = None
         first_answer = self.answers[0].at_utc if self.answers else None
         turns: list[Event] = self.statuses
         if self.disputes:
-            solutions = [m.event for m in self.answers if any(c.kind is CueKind.SOLUTION for c in m.reading.cues)]
+            solutions = [m.event for m in self.answers if settles(m.reading)]
             turns = sorted([*self.statuses, *self.disputes, *solutions], key=lambda event: event.seq)
         for event in turns:
             if isinstance(event.what, MessageSent):

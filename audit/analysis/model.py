@@ -228,6 +228,26 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRead:
+    """What a message of the vendor's side was read to be, with the words that this rests on.
+
+    `kind` is receipt, machine, notice, answer (a person's), ours (our own words) or unsure; `cues` are what it seems to
+    ask or say: kind, words, confidence. `waits` for a person: it is not plain what this is.
+    """
+
+    case: str
+    message_key: str
+    at_utc: datetime
+    text: str
+    kind: str
+    quote: str
+    confidence: float
+    waits: bool
+    cues: tuple[tuple[str, str, float], ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """One call with its clocks and what was heard. Seconds ending in `_s` are media time where they name a moment.
 
@@ -598,3 +618,4 @@ class Analysis:
     accounting: tuple[Accounting, ...]
     evidence: tuple[Evidence, ...]
     method_notes: tuple[str, ...]
+    messages: tuple[MessageRead, ...] = ()

@@ -42,6 +42,7 @@ __all__ = [
     "plain",
     "promises_in",
     "read_message",
+    "settles",
 ]
 
 
@@ -407,6 +408,20 @@ def _kind(
     if known:
         return MessageKind.ANSWER, 0, 0.65
     return MessageKind.UNSURE, 0, 0.3
+
+
+_UNDER_WAY = frozenset(
+    {
+        CueKind.UPDATE, CueKind.QUESTION, CueKind.ASKED_AGAIN, CueKind.HAND_OFF, CueKind.PROMISE, CueKind.REFUSAL,
+        CueKind.NEW_TICKET, CueKind.RESTART, CueKind.ELSEWHERE,
+    }
+)  # fmt: skip
+
+
+def settles(reading: Reading) -> bool:
+    """Whether a person's answer can be the end of the matter: it brings a solution, or leaves nothing under way."""
+    kinds = {cue.kind for cue in reading.cues}
+    return reading.kind is MessageKind.ANSWER and (CueKind.SOLUTION in kinds or not kinds & _UNDER_WAY)
 
 
 _WHAT = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from audit.analysis.reading import CueKind, MessageKind, plain, promises_in, read_message
+from audit.analysis.reading import MessageKind, plain, promises_in, read_message, settles
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Condition, Promise, PromiseClock, PromisedWhat
@@ -36,7 +36,7 @@ class CaseState:
     at any time. `resolved`: the last status says so, or says closed after a person's answer. `closed`: the last
     status says closed. `call_lost`: the last call did not reach anybody, or ended otherwise than by us, or by our
     giving up at a cap; None before any call. What we disputed is resolved only by a new status, or by a person's
-    solution under the old one. `dues_utc` are the due moments of promises that nothing has kept yet.
+    answer under the old one that leaves nothing under way. `dues_utc`: when promises fall due that nothing has kept yet.
     """
 
     answered: bool
@@ -136,7 +136,7 @@ class _Reader:
         if reading.kind is MessageKind.ANSWER:
             self.first_answer = self.first_answer or at_utc
             self.last_answer = _later(self.last_answer, at_utc)
-            self.disputed = self.disputed and all(cue.kind is not CueKind.SOLUTION for cue in reading.cues)
+            self.disputed = self.disputed and not settles(reading)
         for found in promises_in(reading, at_utc, self.calendar):
             if found.due_at_utc is not None:
                 self.written.append((at_utc, found.due_at_utc))

@@ -12,12 +12,16 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from audit.analysis.messages import waiting_messages
 from audit.analysis.model import Analysis, Story
 from audit.engine.run import Progress as Standing
 from audit.ledger.store import Ledger
 from audit.model import AuditRow, EffectState
 from probes.errors import UserError
 from reports import words
+
+_MOST_READ = 100_000
+"""In longer audits the messages that wait for a person are not counted for `status`."""
 
 
 class ProgressLine:
@@ -107,9 +111,17 @@ def status_document(ledger: Ledger, rows: Sequence[AuditRow]) -> dict[str, Any]:
                 "events": row.head_seq,
                 "next_at_utc": min(waiting).isoformat() if waiting else None,
                 "unknown_effects": len(ledger.effects(row.audit, state=EffectState.UNKNOWN)),
+                "messages_waiting": _messages_waiting(ledger, row),
             }
         )
     return {"format": "holdproof-status", "version": 1, "stopped": ledger.stopped(), "audits": audits}
+
+
+def _messages_waiting(ledger: Ledger, row: AuditRow) -> int | None:
+    """Return how many messages wait for a person's look; None where reading all of them would take too long here."""
+    if row.head_seq > _MOST_READ:
+        return None
+    return waiting_messages(ledger.iter_events(row.audit))
 
 
 def status_text(document: dict[str, Any]) -> str:
@@ -124,6 +136,9 @@ def status_text(document: dict[str, Any]) -> str:
         lines.append(f"  {audit['closed']} of {audit['cases']} cases closed, {audit['events']} events")
         if audit["next_at_utc"] and not audit["ended_at_utc"]:
             lines.append(f"  next act or look at {audit['next_at_utc'][:19]}Z")
+        if audit["messages_waiting"]:
+            count = audit["messages_waiting"]
+            lines.append(f"  {count} message(s) read by machine, not surely: holdproof show CASE lists them")
         if audit["unknown_effects"]:
             count = audit["unknown_effects"]
             lines.append(f"  {count} act(s) of unknown outcome: holdproof cases {audit['audit']} --unknown")
@@ -194,6 +209,21 @@ def story_document(analysis: Analysis, case: str) -> dict[str, Any]:
         "time_zone": str(zone),
         "promises": [promise.sentence for promise in analysis.promises if promise.case == case],
         "findings": [_finding(finding.verdict.value, finding.sentence) for finding in _findings(analysis, story)],
+        "messages": [
+            {
+                "message_key": read.message_key,
+                "at_utc": read.at_utc.isoformat(),
+                "kind": read.kind,
+                "quote": read.quote,
+                "confidence": read.confidence,
+                "waits_for_a_person": read.waits,
+                "cues": [{"kind": kind, "quote": quote, "confidence": sure} for kind, quote, sure in read.cues],
+                "text": read.text,
+                "evidence": list(read.evidence),
+            }
+            for read in analysis.messages
+            if read.case == case
+        ],
         "evidence": [
             {
                 "number": item.number,
@@ -224,6 +254,12 @@ def story_text(document: dict[str, Any]) -> str:
     for title in ("promises", "findings"):
         if document[title]:
             lines += ["", title, *(f"  {sentence}" for sentence in document[title])]
+    doubtful = [read for read in document["messages"] if read["waits_for_a_person"]]
+    if doubtful:
+        lines += ["", "read by machine, not sure: a person should look"]
+        for read in doubtful:
+            guess = "a person's or a machine's" if read["kind"] == "unsure" else f"taken for: {read['kind']}"
+            lines.append(f"  “{words.plain(read['text'], 100)}” ({guess})  [{', '.join(read['evidence'])}]")
     if document["evidence"]:
         lines += ["", "evidence"]
         for item in document["evidence"]:
