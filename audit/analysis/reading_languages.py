@@ -13,11 +13,11 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from audit.analysis.reading_rules import LanguageFault, Rule, RuleSet, StemIndex, compiled, stems_of
+from audit.analysis.reading_rules import LanguageFault, Rule, RuleSet, StemIndex, compiled, source_of
 
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"\{(\w+)\}")
@@ -58,7 +58,7 @@ class TimeWords:
     day_first: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Language:
     """One language: its common words (to know it by), its rules by sign, its words for time."""
 
@@ -70,7 +70,11 @@ class Language:
     header_names: frozenset[str]
     items: tuple[Asked, ...]
     time: TimeWords
-    index: StemIndex
+
+    @cached_property
+    def index(self) -> StemIndex:
+        """Where each stem leads."""
+        return StemIndex(self.signs)
 
     def signs_of(self, sentence: str) -> list[str]:
         """Return the names of the signs that a folded sentence shows; the same as `search` of each of them says."""
@@ -120,8 +124,7 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
         found = []
         for line in lines.splitlines():
             if line.strip():
-                whole = full(line, where)
-                found.append(Rule(stems_of(whole), source(whole), place(where, line)))
+                found.append(Rule(full(line, where), place(where, line)))
         return tuple(found)
 
     def place(where: str, pattern: str) -> str:
@@ -133,12 +136,8 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
         except KeyError as exc:
             raise LanguageFault(f"{place(where, pattern)}: there are no words {exc}") from exc
 
-    def source(whole: str) -> str:
-        text = _GROUP.sub("(?:", whole).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
-        return rf"(?<!\w)(?:{text})(?!\w)"
-
     def one(pattern: str, where: str) -> re.Pattern[str]:
-        return compiled(source(full(pattern, where)), place(where, pattern))
+        return compiled(source_of(full(pattern, where)), place(where, pattern))
 
     def rule_set(given: Mapping[str, Any], where: str) -> RuleSet:
         return RuleSet(
@@ -155,12 +154,10 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
         rf"(?:{units})(?!\w)"
     )
     text = document["text"]
-    signs = {name: rule_set(given, name) for name, given in document["signs"].items()}
     return Language(
         code=code,
         common=frozenset(_WORD.findall(folded(document["common"]))),
-        signs=signs,
-        index=StemIndex(signs),
+        signs={name: rule_set(given, name) for name, given in document["signs"].items()},
         closings=rule_set({"rules": text["closings"]}, "text.closings"),
         quote_heads=rule_set({"rules": text["quote_heads"]}, "text.quote_heads"),
         header_names=frozenset(map(folded, text["headers"])),

@@ -29,17 +29,30 @@ def compiled(source: str, where: str) -> re.Pattern[str]:
         raise LanguageFault(f"{where}: {exc}") from exc
 
 
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+
+
+def source_of(pattern: str) -> str:
+    """Return a pattern of a language file, folded and its `{names}` put in, as a regular expression."""
+    text = _GROUP.sub("(?:", pattern).replace("*", r"\w{0,20}").replace("~", r"(?!(?<=\w)\w).{0,50}?")
+    return rf"(?<!\w)(?:{text})(?!\w)"
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One pattern, and the stems of which one must occur for it to be tried.
+    """One pattern, folded and its `{names}` put in.
 
-    It is compiled when it is first tried: most audits need a few rules of one language. `where` it stands is for the
-    message about a pattern that does not compile.
+    Its stems and what it compiles to are worked out when they are first asked for: most audits need the rules of one
+    language, and few of those. `where` it stands is for the message about a pattern that does not compile.
     """
 
-    stems: tuple[str, ...]
-    source: str
+    text: str
     where: str
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """The literal parts of which one must occur for the pattern to be tried."""
+        return stems_of(self.text)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -48,7 +61,7 @@ class Rule:
         Raises:
             LanguageFault: it does not compile.
         """
-        return compiled(self.source, self.where)
+        return compiled(source_of(self.text), self.where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class CaseState:
     at any time. `resolved`: the last status says so, or says closed after a person's answer. `closed`: the last
     status says closed. `call_lost`: the last call did not reach anybody, or ended otherwise than by us, or by our
     giving up at a cap; None before any call. What we disputed is resolved only by a new status, or by a person's
-    answer under the old one that leaves nothing under way. `dues_utc`: when promises fall due that nothing has kept yet.
+    answer under the old one that leaves nothing under way. `dues_utc`: when promises that nothing has kept yet are due.
     """
 
     answered: bool
