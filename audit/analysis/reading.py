@@ -8,6 +8,7 @@ confidence, and waits for a person. Which words came from the author is `reading
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -232,7 +233,9 @@ def _with_ours(found: _Found, ours: Sequence[str]) -> Reading:
     said = folded(" ".join(ours)[:20_000])
     for sentence, text in found.questions:
         for language in found.languages:
-            if any(item.asked.search(text) and _was_given(item.name, said) for item in language.items):
+            if any(item.asked.search(text) and _was_given(item.name, said) for item in language.items) or (
+                language.asks_for.search(text) and _was_numbered(text, said)
+            ):
                 cue = Cue(CueKind.ASKED_AGAIN, shown(sentence), 0.65)
                 return Reading(reading.kind, reading.quote, reading.confidence, (*reading.cues, cue))
     return reading
@@ -241,6 +244,15 @@ def _with_ours(found: _Found, ours: Sequence[str]) -> Reading:
 def _was_given(name: str, said: str) -> bool:
     """Whether we had said something of this name, in whatever language."""
     return any(item.given.search(said) for one in all_languages() for item in one.items if item.name == name)
+
+
+_NAMES_SOMETHING = re.compile(r"[^\W\d_]{5,30}")
+
+
+def _was_numbered(question: str, said: str) -> bool:
+    """Whether we had given a number with a word of the question: "booking code", after "Booking code Q7LM2P"."""
+    number = r"(?: \w+){0,2}[ :#.]{1,3}(?=[\w-]{4})[\w-]{0,8}\d"
+    return any(re.search(rf"(?<!\w){word}s?{number}", said) for word in _NAMES_SOMETHING.findall(question))
 
 
 @dataclass(frozen=True, slots=True)

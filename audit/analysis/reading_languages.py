@@ -69,6 +69,7 @@ class Language:
     quote_heads: RuleSet
     header_names: frozenset[str]
     items: tuple[Asked, ...]
+    asks_for: re.Pattern[str]
     time: TimeWords
 
     @cached_property
@@ -165,6 +166,7 @@ def parse_language(code: str, document: Mapping[str, Any]) -> Language:
             Asked(name, one(given["asked"], name), one(given["given"], name))
             for name, given in document.get("items", {}).items()
         ),
+        asks_for=one(text["asks_for"], "text.asks_for"),
         time=TimeWords(
             numbers=numbers,
             patterns={name: one(given, name) for name, given in time["patterns"].items()}

@@ -15,7 +15,7 @@ from audit.analysis.reading_rules import RuleSet, stems_of
 from audit.analysis.reading_text import sentences
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
-from bench.reading_bench import labelled
+from bench.reading_bench import PARTS, labelled
 from probes.errors import Side
 from probes.events import MailFacts, MailHeader, MessageSeen
 from tests.analysis.book import said
@@ -29,7 +29,10 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("part", "at_least"), [("written_with_the_rules", 0.97), ("held_out", 0.97), ("desks", 0.94)])
+@pytest.mark.parametrize(
+    ("part", "at_least"),
+    [("written_with_the_rules", 0.97), ("held_out", 0.97), ("desks", 0.94), ("second", 0.94), ("fresh", 0.88)],
+)
 def test_kinds_of_made_messages(part: str, at_least: float) -> None:
     messages = list(labelled(part))
     right = sum(message.read().kind == message.kind for message in messages)
@@ -155,6 +158,27 @@ def test_asked_again_needs_that_it_was_given() -> None:
     assert again not in {cue.kind for cue in read_message(text, [plain("It is broken.")]).cues}
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("I looked at it and will send the fix by Friday noon.", True),
+        ("I cannot promise that you will have the fix by Friday noon.", False),
+        ("If you send me the file today, I will look at it by Friday noon.", False),
+        ("Please reply within 5 days or we will close this ticket.", False),
+        ("I told you on Monday that it takes three days.", False),
+    ],
+)
+def test_what_is_a_promise_and_what_only_looks_like_one(text: str, kind: bool) -> None:
+    assert bool(promises_in(read_message(said(text)), WEDNESDAY, LONDON)) == kind
+
+
+def test_a_number_asked_for_under_the_name_that_we_gave_it_is_asked_again() -> None:
+    asked = said("Could you please send us your booking code?")
+    again = CueKind.ASKED_AGAIN
+    assert again in {cue.kind for cue in read_message(asked, [plain("My booking code is Q7LM2P.")]).cues}
+    assert again not in {cue.kind for cue in read_message(asked, [plain("My booking failed on 3 March.")]).cues}
+
+
 def test_an_unknown_language_waits_for_a_person() -> None:
     assert read_message(said("Žinutė gauta rytoj pažiūrėsime.")).kind is MessageKind.UNSURE
 
@@ -205,7 +229,7 @@ def test_every_rule_of_a_language_can_be_tried(language) -> None:
 
 def test_the_index_of_stems_finds_what_trying_every_rule_finds() -> None:
     found = 0
-    messages = [*labelled("written_with_the_rules"), *labelled("held_out"), *labelled("desks")]
+    messages = [message for part in PARTS for message in labelled(part)]
     for message in messages[::4]:
         for sentence in map(folded, sentences(message.text)):
             for language in languages_of(sentence):
