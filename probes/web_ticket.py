@@ -61,7 +61,9 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
     if found.trace is Trace.FOUND:
         return replace(seen, sightings=sightings, handle=found.seen.handle, outcome=ContactOutcome.DONE)
     outcome = ContactOutcome.FAILED if found.trace is Trace.ABSENT else ContactOutcome.UNKNOWN
-    return replace(seen, sightings=sightings, outcome=outcome, handle=seen.handle if spec.handle else None)
+    # A number of the vendor's is enough to go and look, whatever else is not clear.
+    can_look = spec.handle is not None or (seen.handle is not None and bool(seen.handle.read))
+    return replace(seen, sightings=sightings, outcome=outcome, handle=seen.handle if can_look else None)
 
 
 async def _do(spec: Spec, steps: tuple[Step, ...], texts: Texts, earlier: Handle, tools: Tools) -> Seen:

@@ -252,7 +252,7 @@ class Case:
         for contact in self.contacts.values():
             if contact.action is Action.LOOK or contact.outcome is ContactOutcome.NOT_RUN:
                 continue
-            if contact.submitted is not None and contact.probe != CHAT:
+            if contact.submitted is not None and contact.probe != CHAT and self._arrived(contact):
                 self.submissions.append(contact)
             if contact.side is Side.OURS:
                 continue
@@ -270,6 +270,14 @@ class Case:
     def messages_of(self, contact: Contact) -> list[Message]:
         """Return the messages of one contact, ours and theirs."""
         return [message for message in self.messages if message.contact == contact.id]
+
+    def _arrived(self, contact: Contact) -> bool:
+        """Return whether a ticket may be waited for: where nobody knows that it arrived, no silence is the vendor's."""
+        if contact.outcome is not ContactOutcome.UNKNOWN or contact.ticket is not None:
+            return True
+        since = contact.started.at_utc
+        theirs = [message.at_utc for message in self.messages if message.from_vendor]
+        return any(at_utc >= since for at_utc in [*theirs, *(status.at_utc for status in self.statuses)])
 
     def resolved(self) -> Event | None:
         """Return the status at which the vendor took the case for solved, the last time it did; None: it did not.

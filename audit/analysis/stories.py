@@ -57,7 +57,7 @@ def tell(case: Case, plan: Plan, zone: str) -> Story:
             for at_utc, sentence, events in tell_chat(read_chat(contact, case.messages_of(contact))):
                 lines.append(_line(at_utc, sentence, *events, channel=contact.channel))
         elif contact.action is not Action.LOOK or contact.outcome is not ContactOutcome.DONE:
-            lines.extend(_contact(contact))
+            lines.extend(_contact(contact, arrived=contact in case.submissions))
     lines.extend(_messages(case))
     lines.extend(_statuses(case))
     for event in case.waits:
@@ -113,7 +113,7 @@ def _opening(case: Case, plan: Plan) -> StoryLine:
     return _line(case.opened.at_utc, f"We turned up as {name}{problem}.", case.opened)
 
 
-def _contact(contact: Contact) -> Iterable[StoryLine]:
+def _contact(contact: Contact, *, arrived: bool) -> Iterable[StoryLine]:
     end = contact.ended or contact.started
     if not contact.was_run:
         yield _line(end.at_utc, f"A planned contact ({contact.action}) was not run.", end, channel=contact.channel)
@@ -121,7 +121,8 @@ def _contact(contact: Contact) -> Iterable[StoryLine]:
     if contact.submitted is not None:
         assert isinstance(contact.submitted.what, TicketSubmitted)
         events = [contact.submitted]
-        text = f"We opened a ticket by {contact.channel}: {phrases.quote(contact.submitted.what.subject)}."
+        did = "opened a ticket" if arrived else "sent a ticket"
+        text = f"We {did} by {contact.channel}: {phrases.quote(contact.submitted.what.subject)}."
         if contact.ticket is not None:
             assert isinstance(contact.ticket.what, ValueRead)
             text = f"{text[:-1]}; the vendor numbered it {contact.ticket.what.value}."
@@ -134,6 +135,10 @@ def _contact(contact: Contact) -> Iterable[StoryLine]:
             end,
             channel=contact.channel,
         )
+    elif contact.submitted is not None and not arrived:
+        why = f" ({contact.text})" if contact.text else ""
+        text = f"Whether it arrived is not known{why}, so that no wait for an answer is charged to the vendor."
+        yield _line(end.at_utc, text, end, channel=contact.channel)
     elif contact.outcome is ContactOutcome.FAILED:
         yield _line(
             end.at_utc,

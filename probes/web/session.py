@@ -409,7 +409,8 @@ class Session:
                 self.texts.scrub(f'no "{read.name}" at {read.at} by regex {read.regex!r}; there stands: {text}'),
             )
         self.keep_value(read.name, value)
-        self._note_proof(None if read.at == URL else value)
+        # A number that nobody but the vendor can have made proves itself, even where the address has it too.
+        self._note_proof(value if read.at != URL and self.texts.holds(value) else None)
 
     def _note_proof(self, text: str | None) -> None:
         """Note what shows that the act came off; a text that the address carries itself shows nothing."""

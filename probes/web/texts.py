@@ -31,6 +31,11 @@ class Texts:
         """Have a value that is no part of the plan, but a secret (a session's), taken out of what is kept."""
         self._hidden[secret] = name
 
+    def holds(self, words: str) -> bool:
+        """Return whether these words stand in what the plan gives us to write."""
+        alone = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
+        return any(alone.search(value) for value in self.values.values())
+
     @property
     def revealed(self) -> tuple[str, ...]:
         """The secrets that were used in this contact so far."""

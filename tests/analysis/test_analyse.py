@@ -256,3 +256,28 @@ def test_a_promise_that_a_person_confirmed_is_not_read_a_second_time() -> None:
     book.add(PromiseSaid("answer within five hours", "update", due, "m1", None, "person", 1.0), 2)
     book.close_case(17, CaseOutcome.GIVEN_UP)
     assert [record.origin for record in run(plan(), book).promises] == [Origin.PERSON]
+
+
+@pytest.mark.parametrize("sign", ["none", "number", "answer"])
+def test_no_wait_is_charged_for_a_ticket_that_may_not_have_arrived(sign: str) -> None:
+    book = Book()
+    book.begin()
+    book.open_case(0)
+    book.start(0, Action.OPEN)
+    book.add(TicketSubmitted("Import stops", "It stops with error 42.", "HP-c1"), 0, s=20)
+    if sign == "number":
+        book.add(ValueRead("ticket", "A-1", "https://acme.example/done"), 0, s=22)
+    book.stop(0, ContactOutcome.UNKNOWN, Failure(FailureKind.CONNECTION_LOST, Side.NETWORK, "open", "line cut"), s=25)
+    book.look(30, *([said(ANSWER)] if sign == "answer" else []))
+    book.close_case(48, CaseOutcome.GIVEN_UP)
+    result = run(plan(vendor(RESPONSE)), book)
+    response = next(m for m in result.measures if m.id == "first_human_response_s")
+    text = " ".join(line.sentence for line in result.stories[0].lines)
+    if sign == "none":
+        assert (response.n, result.promises) == (0, ())
+        assert "We sent a ticket by portal" in text
+        assert "Whether it arrived is not known" in text
+        assert "no wait for an answer is charged" in text
+    else:
+        assert (response.n, len(result.promises)) == (1, 1)
+        assert "We opened a ticket by portal" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -135,6 +136,25 @@ async def test_a_text_that_only_the_address_says_proves_nothing(tools: Tools) ->
     with site(redirected("/done/thank-you")) as here:
         seen = await web_ticket.submit(kit.spec(kit.channel(url=here.url, open=[*STEPS, THANKS])), tools)
     assert (seen.outcome, seen.failure) == (ContactOutcome.DONE, None)
+
+
+@marked(*slow)
+async def test_a_number_of_the_vendors_proves_itself_though_the_address_has_it(tools: Tools) -> None:
+    number = {"read": {"name": "ticket", "regex": "request is R-([0-9]+)"}}
+    ours = {"read": {"name": "ticket", "regex": "We have (.+) now"}}
+
+    def answer(asked: Asked) -> Answer | str:
+        if asked.method == "POST":
+            return Answer(b"", 303, {"location": "/done?id=1&subject=Broken"})
+        return "<p>Your request is R-1. We have Broken now." if asked.path.startswith("/done") else FORM
+
+    with site(answer) as here:
+        open_with = partial(kit.channel, url=here.url)
+        values = kit.VALUES | {"problem.subject": "Broken"}
+        proven = await web_ticket.submit(kit.spec(open_with(open=[*STEPS, number]), values=values), tools)
+        echoed = await web_ticket.submit(kit.spec(open_with(open=[*STEPS, ours]), values=values), tools)
+    assert (proven.outcome, proven.failure) == (ContactOutcome.DONE, None)
+    assert echoed.outcome is ContactOutcome.UNKNOWN
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "Zs")), min_size=1, max_size=30))
