@@ -55,6 +55,13 @@ class _Globals:
 
 
 _GLOBALS = _Globals()
+_ENDED = {
+    "resolved": "solved",
+    "given_up": "not solved",
+    "audit_ended": "open when the audit ended",
+    "stopped": "stopped",
+    "ours": "failed on our side: see show",
+}
 
 
 def version() -> str:
@@ -119,7 +126,8 @@ def check(
         if not tried.sound:
             raise typer.Exit(1)
         return
-    seen = preview(_plan(plan), datetime.now(UTC), can=_can(_settings(home, public_url)))
+    settings = _settings(home, public_url)
+    seen = preview(_plan(plan), datetime.now(UTC), can=_can(settings), lacking=settings.secrets.lacking)
     _answer(seen.to_json() if as_json else seen.to_text(), as_json)
 
 
@@ -166,16 +174,26 @@ def run(
         return
     from audit.commands.terminal import ProgressLine
     from audit.engine.run import begin, carry_on
-    from audit.plan.check import ready
+    from audit.plan.check import ready, unset_secrets
+    from audit.plan.faults import PlanFaults
 
     plan_file, settings = _plan(plan), replace(_settings(home, public_url, listen), attended=attended)
     ready(plan_file, can=_can(settings))
+    if unset := unset_secrets(plan_file, settings.secrets.lacking):
+        raise PlanFaults(plan_file.path, unset)
     ledger = _ledger(settings)
     row, new = begin(plan_file, ledger, version=version(), again=again)
     typer.echo(f"{'began' if new else 'resumed'} audit {row.audit} in {settings.home}", err=True)
     with ProgressLine(ledger, row.audit) as line:
         progress = carry_on(row, ledger, settings, on_progress=line.show, on_trouble=_say_trouble)
-    document = {"audit": row.audit, "cases": progress.cases, "closed": progress.closed, "stopped": progress.stopped}
+    outcomes = ledger.case_outcomes(row.audit)
+    document = {
+        "audit": row.audit,
+        "cases": progress.cases,
+        "closed": progress.closed,
+        "stopped": progress.stopped,
+        "outcomes": {outcome.value: count for outcome, count in sorted(outcomes.items())},
+    }
     if progress.stopped is not None:
         _answer(
             document
@@ -185,8 +203,9 @@ def run(
             as_json,
         )
         raise typer.Exit(4)
+    how = ", ".join(f"{count} {_ENDED[outcome]}" for outcome, count in sorted(outcomes.items()))
     text = (
-        f"audit {row.audit} ended: {progress.cases} cases closed\n"
+        f"audit {row.audit} ended: {progress.cases} cases closed ({how})\n"
         f"next: holdproof cases {row.audit} | holdproof report {row.audit} --out DIR"
     )
     _answer(document if as_json else text, as_json)

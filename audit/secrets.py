@@ -88,6 +88,18 @@ class SecretStore:
         """
         return _REFERENCE.sub(self._secret, text)
 
+    def lacking(self, text: str) -> tuple[UserError, ...]:
+        """Return why each secret that `text` refers to cannot be had now; none where all are set."""
+        found: list[UserError] = []
+        for match in _REFERENCE.finditer(text):
+            try:
+                self._secret(match)
+            except UserError as exc:
+                found.append(exc)
+            except Unavailable as exc:
+                found.append(UserError(exc.message, fix=exc.fix))
+        return tuple(found)
+
     def know(self, text: str) -> None:
         """Learn the secrets that `text` refers to, as far as they are set, so that they are found in what is kept."""
         for match in _REFERENCE.finditer(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from audit.ledger.writing import STOP, Overtaken, Writing, stopped_by, usage_of
 from audit.model import AuditRow, CaseRow, Effect, EffectState, Event, Usage
 from probes.clock import Clock
 from probes.errors import Unavailable, UserError
-from probes.events import Payload
+from probes.events import CaseClosed, CaseOutcome, Payload
 from probes.model import Sighting
 
 __all__ = ["Due", "Ledger", "NewCase", "Overtaken", "Writing", "audit_clock", "real_now_utc"]
@@ -193,6 +194,15 @@ class Ledger:
         with reported(self.url), self._readers.connect() as connection:
             counted = {row[0]: row[1] for row in connection.execute(query)}
         return sum(counted.values()), counted.get("closed", 0)
+
+    def case_outcomes(self, audit: str) -> Counter[CaseOutcome]:
+        """Return how many cases of an audit ended in which way."""
+        query = select(EVENTS.c.record, EVENTS.c.sha256).where(
+            EVENTS.c.audit == audit, EVENTS.c.kind == CaseClosed.KIND
+        )
+        with reported(self.url), self._readers.connect() as connection:
+            closed = [open_record(record, sha256).what for record, sha256 in connection.execute(query)]
+        return Counter(what.outcome for what in closed if isinstance(what, CaseClosed))
 
     def due(self, audit: str, until_utc: datetime, *, most: int) -> list[Due]:
         """Return the open cases whose next tick is due until a moment of audit time, the longest overdue first."""

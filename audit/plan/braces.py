@@ -11,7 +11,7 @@ from audit.plan.cases import PERSONA_FIELDS, Verb, values_for, verb_of
 from audit.plan.draft import Draft, Found
 from audit.plan.faults import choices
 from audit.plan.model import Persona, Scenario, Vendor
-from audit.plan.source import Key, Keys, Node
+from audit.plan.source import Keys, Node
 from probes.errors import UserError
 from probes.model import Probe, Spec
 from probes.placeholders import PLACEHOLDER
@@ -25,7 +25,7 @@ def find_brace_faults(draft: Draft) -> Iterator[Found]:
     """Yield names that stand for nothing, secrets that are not understood, and what probes find wrong with steps."""
     for index, scenario in draft.scenarios.items():
         yield from _texts(draft, scenario, ("scenarios", index))
-    yield from _secrets(draft.root, ())
+    yield from _secrets(draft.root)
     yield from _channels(draft)
 
 
@@ -73,12 +73,11 @@ def _placeholder(draft: Draft, name: str, who: set[str], where: Keys) -> Iterato
             yield where, f'"{{{name}}}" is used for persona "{persona.id}", which has none', fix
 
 
-def _secrets(node: Node, keys: tuple[Key, ...]) -> Iterator[Found]:
-    for key, item in (node.items or {}).items():
-        yield from _secrets(item, (*keys, key))
-    if node.text is not None and "${" in SECRET.sub("", node.text):
-        message = f'"{node.text[:60]}" refers to a secret in a way that is not understood'
-        yield keys, message, "write ${env:NAME} or ${keyring:service/name}"
+def _secrets(root: Node) -> Iterator[Found]:
+    for keys, text in root.texts():
+        if "${" in SECRET.sub("", text):
+            message = f'"{text[:60]}" refers to a secret in a way that is not understood'
+            yield keys, message, "write ${env:NAME} or ${keyring:service/name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from probes.telephony.prices import minor
 FORMAT, VERSION = "holdproof.preview", 1
 Load = Callable[[str], Probe]
 Can = Callable[[str], frozenset[Any]]
+Lacking = Callable[[str], tuple[UserError, ...]]
 _MOST_MOMENTS = 40
 
 _DOES = {
@@ -148,8 +149,16 @@ def ready(
         raise PlanFaults(plan_file.path, [Fault(text, at[1], dotted(at[0]), fix) for at, text, fix in located])
 
 
-def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load, can: Can | None = None) -> Preview:
-    """Work out what carrying out a plan would mean if it began at `now_utc`; contacts nobody. `can` as for `ready`.
+def preview(
+    plan_file: PlanFile,
+    now_utc: datetime,
+    load: Load = registry.load,
+    can: Can | None = None,
+    lacking: Lacking | None = None,
+) -> Preview:
+    """Work out what carrying out a plan would mean if it began at `now_utc`; contacts nobody.
+
+    `can` as for `ready`; `lacking` tells which secrets are not set here, which is a warning as long as nothing runs.
 
     Raises:
         PlanFaults: the plan could not begin now (see `ready`).
@@ -162,6 +171,7 @@ def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load, 
     groups = tuple(Group(vendor=v, persona=p, scenario=s, cases=n) for (v, p, s), n in counted.items())
     acts = _acts(plan, cases, counted, at_utc, load)
     most = _most(plan, acts)
+    unset = [] if lacking is None else unset_secrets(plan_file, lacking)
     lasts = at_utc + timedelta(seconds=plan.limits.audit_at_most.s)
     return Preview(
         plan=plan.name,
@@ -179,8 +189,22 @@ def preview(plan_file: PlanFile, now_utc: datetime, load: Load = registry.load, 
         most=most,
         kept=tuple(_kept(acts)),
         unknown=tuple(_unknown(plan, acts, [exc for _, exc, is_known in _unfit(plan, load, can) if not is_known])),
-        warnings=tuple(advice.warnings(plan, wanted=_wanted(acts), lasts_until_utc=lasts, counted=counted)),
+        warnings=(
+            *(f"{fault.message} here (line {fault.line}); run will not begin without it" for fault in unset),
+            *advice.warnings(plan, wanted=_wanted(acts), lasts_until_utc=lasts, counted=counted),
+        ),
     )
+
+
+def unset_secrets(plan_file: PlanFile, lacking: Lacking) -> list[Fault]:
+    """Return a fault for each secret that the plan refers to and that is not set, once, where it stands first."""
+    root, _ = read_nodes(plan_file.text, plan_file.path)
+    found: dict[str, Fault] = {}
+    for keys, text in root.texts():
+        for exc in lacking(text):
+            _, line = root.locate(keys)
+            found.setdefault(exc.message, Fault(exc.message, line, dotted(keys), exc.fix))
+    return list(found.values())
 
 
 def _audit_clock(plan: Plan, now_utc: datetime | None) -> Clock:

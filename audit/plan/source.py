@@ -7,6 +7,7 @@ number `+442079460123` keeps its digits without quotes. Only an unquoted `null`,
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,13 @@ class Node:
         if self.is_list:
             return [node.plain() for node in self.items.values()]
         return {key: node.plain() for key, node in self.items.items()}
+
+    def texts(self, *keys: Key) -> Iterator[tuple[Keys, str]]:
+        """Yield every text of the file with the keys that lead to it."""
+        if self.text is not None:
+            yield keys, self.text
+        for key, node in (self.items or {}).items():
+            yield from node.texts(*keys, key)
 
     def at(self, *keys: Key) -> Node | None:
         """Return the value at these keys, or None."""

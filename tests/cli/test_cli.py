@@ -82,5 +82,19 @@ def test_bad_input_is_said_without_a_traceback(arguments: list[str], words: str,
     assert "Traceback" not in result.stderr
 
 
+def test_nothing_begins_while_a_secret_is_missing(tmp_path: Path) -> None:
+    holdproof("init", tmp_path)
+    (plan,) = tmp_path.glob("*.yaml")
+    text = plan.read_text().replace('account: "Our company"', 'account: "${env:OUR_ACCOUNT}" # not ${env:COMMENT}')
+    plan.write_text(text)
+    checked, begun = holdproof("check", plan), holdproof("run", plan, "--home", tmp_path / "home")
+    assert checked.returncode == 0
+    assert "${env:OUR_ACCOUNT} is not set here" in checked.stdout
+    assert (begun.returncode, (tmp_path / "home").exists()) == (2, False)
+    assert begun.stderr.startswith("error: the secret ${env:OUR_ACCOUNT} is not set\n")
+    assert "personas[0].account" in begun.stderr
+    assert "COMMENT" not in checked.stdout + begun.stderr
+
+
 def test_schema_is_json() -> None:
     assert json.loads(holdproof("schema").stdout)["type"] == "object"
