@@ -73,7 +73,8 @@ class SipCarrier:
         A call whose process has died is ended first, by whoever looks at it: nobody else would.
         """
         entry = await asyncio.to_thread(self._journal.read, call_id)
-        if call_id not in self._lines and (goodbye := _unsaid_goodbye(entry)) is not None:
+        line = self._lines.get(call_id)
+        if (line is None or line.is_over) and (goodbye := _unsaid_goodbye(entry)) is not None:
             await self._take_leave(call_id, goodbye)
             entry = await asyncio.to_thread(self._journal.read, call_id)
         return status_of(entry)

@@ -21,7 +21,7 @@ from typing import Any
 from probes.errors import Unavailable
 
 FORMAT, VERSION = "holdproof/sip-call", 1
-NOT_PLACED, GOODBYE = "not_placed", "goodbye"
+NOT_PLACED, LOST, GOODBYE = "not_placed", "lost", "goodbye"
 _CALL_ID = re.compile(r"\d{8}T\d{12}-[0-9a-f]{12}")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from probes.errors import Side
 from probes.telephony.carrier import CallOver
-from probes.telephony.sip_journal import Held
+from probes.telephony.sip_journal import LOST, Held
 from probes.telephony.sip_media import RATE_HZ, FramePipe, Placer, frame
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class SipLine:
         self._early_bytes = 0
         self._to_say: deque[_Piece] = deque()
         self._keys_beside = True
+        self._broken = False
         self._saying: asyncio.Future[None] | None = None
         self._busy = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,23 +136,30 @@ class SipLine:
                 self._end(event.text or "", dict(event.stats))
 
     def lost(self, text: str) -> None:
-        """The stack cannot say any more of the call."""
+        """The stack cannot say any more of the call: it may be up, or not have been placed. Its record stays open."""
         if not self._over:
-            self._end(text, {})
+            self._is_over()
+            self._held.add(LOST, text=text)
+            self._let_go()
 
-    def _end(self, text: str, stats: dict[str, object]) -> None:
+    def _is_over(self) -> None:
         self._over = True
         self.ended_s = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()
-        ended_at = datetime.now(UTC)
-        self._loop.call_later(_LAST_MESSAGES_S, self._close, text, stats, ended_at)
+
+    def _end(self, text: str, stats: dict[str, object]) -> None:
+        self._is_over()
+        self._loop.call_later(_LAST_MESSAGES_S, self._close, text, stats, datetime.now(UTC))
 
     def _close(self, text: str, stats: dict[str, object], ended_at: datetime) -> None:
         silence_s = round(self._vendor.lost_s, 3)
         final = self._call.final_stats if self._call is not None and self._answered_s is not None else None
         mos = None if final is None else final.mos_estimate  # the stack's estimate after ITU-T G.107
         self._held.add("ended", ended_at, text=text, why=self._why, stats=stats, mos=mos, silence_s=silence_s)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._held.close()
         self._forget(self)
         self._settle_up(False)
@@ -165,6 +173,13 @@ class SipLine:
         self._to_say.clear()
         if self._saying is not None and not self._saying.done():
             self._saying.set_exception(CallOver())
+
+    def fail(self, text: str) -> None:
+        """Something of ours went wrong with this call: end it."""
+        if not self._broken:
+            self._broken = True
+            self._held.add("fault", text=text)
+            self._at_limit("fault")
 
     def _settle_up(self, answered: bool) -> None:
         if not self.up.done():
@@ -269,7 +284,7 @@ class SipLine:
 
         if look_at_files and self._held.end_asked() and not self._over:
             self._at_limit("asked")
-        if self._call is None or self._over:
+        if self._call is None or self._over or self._broken:
             return
         # The audio is away before it is up and between two agreements on it: that is no fault.
         with contextlib.suppress(AudioNotActive, AudioRestarted):

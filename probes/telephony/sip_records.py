@@ -15,7 +15,7 @@ from typing import Any
 from probes.errors import Failure, FailureKind, Side
 from probes.events import ClockName
 from probes.telephony.carrier import AudioEnd, CallState, CallStatus, RawRecord
-from probes.telephony.sip_journal import GOODBYE, Entry, Line
+from probes.telephony.sip_journal import GOODBYE, LOST, Entry, Line
 from probes.telephony.sip_messages import Head
 
 ERROR_S = 0.1  # our own clock, read when the message has gone through the stack
@@ -136,11 +136,13 @@ def _lost(entry: Entry, answered: bool, ringing_at: datetime | None, answered_at
     """The process that placed the call is gone, and nobody can say more than what it had written down."""
     goodbye = next((line for line in entry.lines if line.what == GOODBYE), None)
     confirmed = goodbye is not None and str(goodbye.data.get("answer", "")).startswith("SIP/2.0 2")
-    text = "the process of ours that held the call ended, and the call's audio with it"
+    lost = next((str(line.data.get("text")) for line in entry.lines if line.what == LOST), "")
+    gone = f"we lost the call ({lost})" if lost else "the process of ours that held the call ended"
+    text = f"{gone}, and its audio with it"
     if confirmed:
         text += "; another one found it and hung up"
     if not answered:
-        text = "the process of ours that placed the call ended: whether it was answered is not known"
+        text = f"{gone}: whether it was answered is not known"
     failure = Failure(FailureKind.INTERRUPTED, Side.OURS, "call" if answered else "dial", text)
     side = Side.OURS if answered else None
     source = "the call's own record" if answered else None

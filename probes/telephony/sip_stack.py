@@ -12,6 +12,7 @@ import logging
 import re
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -71,6 +72,7 @@ class SipStack:
         self._dialling = 0
         self._unassigned: list[StackEvent] = []
         self._messages: list[tuple[str, datetime, bool, str, str]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._dead = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sip", daemon=True)
@@ -126,7 +128,9 @@ class SipStack:
         finally:
             self._dialling -= 1
             if not self._dialling:
-                self._unassigned.clear()
+                nobodys, self._unassigned = self._unassigned, []
+                for event in nobodys:
+                    self._on_event(event)
 
     def forget(self, line: SipLine) -> None:
         """Drop a call that is over."""
@@ -167,16 +171,16 @@ class SipStack:
         return agent
 
     def _turn_away(self, call: Call) -> None:
-        async def reject() -> None:
-            from baresip import BaresipError
+        """End a call that is nobody's: one to us, or one of ours whose dialling we had to give up."""
+        from baresip import BaresipError
 
-            try:
-                await call.reject()
-            except BaresipError:
-                return  # it is gone already
+        async def end() -> None:
+            with suppress(BaresipError):  # it is gone already
+                await call.hangup()
 
-        task = self._loop.create_task(reject())
-        task.add_done_callback(lambda done: done.exception())
+        task = self._loop.create_task(end())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _start(self, config: SipConfig) -> Runtime:
         from baresip import Config, Runtime
@@ -229,10 +233,14 @@ class SipStack:
         del self._messages[:-_KEPT_MESSAGES]
 
     def _on_event(self, event: StackEvent) -> None:
+        from baresip import Call, CallState, Event
+
         line = self._lines.get(event.call)
         if line is None:
             if self._dialling and event.call:
                 self._unassigned.append(event)
+            elif event.call and event.event in (Event.CALL_RINGING, Event.CALL_PROGRESS, Event.CALL_ESTABLISHED):
+                self._turn_away(Call(self._runtime, handle=event.call, ua_handle=event.ua, state=CallState.OUTGOING))
             return
         if event.call_id and event.call_id not in self._by_sip_id:
             self._by_sip_id[event.call_id] = line
@@ -259,7 +267,7 @@ class SipStack:
                     line.tick(now_s, look_at_files=count % _LOOK_AT_FILES_EVERY == 0)
                 except Exception:  # one call's fault must not take the audio of all others with it
                     logging.getLogger(__name__).exception("call %s is lost", line.call_id)
-                    line.lost("a fault in our own handling of its audio")
+                    line.fail("a fault in our own handling of its audio")
             await asyncio.sleep(due_s - now_s)
 
     async def _close(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from probes.errors import FailureKind, Side, Unavailable, UserError
-from probes.telephony.carrier import AudioEnd, CallOver, CallState, Press, Say
+from probes.telephony.carrier import AudioEnd, CallOver, CallState, DialUncertain, Press, Say
 from probes.telephony.keys import find_keys
 from probes.telephony.media_stream import from_mulaw
 from probes.telephony.sip_journal import Journal
@@ -485,3 +485,29 @@ async def test_keys_are_tones_where_they_are_not_taken_beside_the_audio(tmp_path
     audio = b"".join(from_mulaw(one[12:]) for one in packets if one[1] & 0x7F == 0)
     assert [key.key for key in find_keys(np.frombuffer(audio, "<f4"), 8000)] == ["9", "0", "*", "2"]
     assert sounding(frames, Side.OURS) == []  # nor are they in what we record
+
+
+async def test_a_call_whose_dialling_got_no_answer_from_the_stack_is_ended_and_stays_unknown(
+    far: FarEnd, tmp_path: Path
+) -> None:
+    since = datetime.now(UTC)
+    one = carrier(far.server, tmp_path)
+    await one.hang_up((await one.dial(request(AT_ONCE))).call_id)
+    closed = len(far.did(NEVER, "closed"))
+    runtime = one.stack._runtime
+    push, runtime._command_timeout = runtime._push_cmd, 1.0
+    # The stack does what it is asked and confirms something else: its answer is lost.
+    runtime._push_cmd = lambda command, number, text: push(command, number + 1_000_000, text)
+    dialling = asyncio.create_task(one.dial(request(NEVER)))
+    await asyncio.sleep(0.1)
+    with pytest.raises(DialUncertain):
+        await dialling
+    runtime._push_cmd = push
+    async with asyncio.timeout(20):  # nobody would ever have ended it
+        while len(far.did(NEVER, "closed")) == closed:  # noqa: ASYNC110  (it is a file)
+            await asyncio.sleep(0.05)
+    (call_id,) = await one.find(NEVER, CALLER, since)
+    status = await one.status(call_id)
+    assert (status.state, status.answered) == (CallState.ENDED, None)
+    assert await one.live(call_id) is None
+    await one.close()
