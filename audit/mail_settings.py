@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from audit.secrets import Masked
 from probes.errors import UserError
 from probes.mail.account import KeepsSent, MailAccount, Security, Server, Token, is_address, parse_server
+
+if TYPE_CHECKING:
+    from audit.settings import Environment
 
 T = TypeVar("T")
 PLAIN = "HOLDPROOF_ALLOW_PLAIN_MAIL"
@@ -17,6 +20,13 @@ PLAIN = "HOLDPROOF_ALLOW_PLAIN_MAIL"
 def mail_prefix(name: str) -> str:
     """Return how the variables of a mailbox begin; the mailbox without a name has the plain ones."""
     return "HOLDPROOF_MAIL_" + (re.sub("[^A-Z0-9]", "_", name.upper()) + "_" if name else "")
+
+
+def mail_names(environment: Environment) -> tuple[str, ...]:
+    """Return the names of the mailboxes whose address is set; empty: the one without a name."""
+    keys = {**environment.process, **environment.file}
+    found = (re.fullmatch(r"HOLDPROOF_MAIL_(?:([A-Z0-9_]+)_)?ADDRESS(?:_FILE)?", key) for key in keys)
+    return tuple(sorted({(each.group(1) or "").lower().replace("_", "-") for each in found if each is not None}))
 
 
 def mail_account(name: str, get: Callable[[str], str | None], secret: Callable[[str], Masked | None]) -> MailAccount:

@@ -14,6 +14,7 @@ from audit.model import Usage
 from audit.plan.model import Money, Plan, Vendor
 from audit.plan.reader import read_plan
 from audit.safety import ContactGate, Rule, first_refused, judge, judge_number, vendor_day
+from probes import email_ticket
 from probes.clock import Clock
 from probes.duration import Duration
 from probes.errors import BudgetReached, Refused
@@ -299,3 +300,33 @@ def test_a_reserved_ticket_passes_although_the_last_one_is_counted() -> None:
 def test_a_stop_reaches_a_reserved_act() -> None:
     with pytest.raises(Refused, match="stopped"):
         gate(Usage(stopped="by hand"), CALL).check(CALL)
+
+
+def with_mail(**parts: object) -> Vendor:
+    channel = email_ticket.Channel(kind="email_ticket", to="support@acme.example", **parts)  # type: ignore[arg-type]
+    return dataclasses.replace(ACME, channels={"mail": channel})
+
+
+def mailed(to: str) -> Act:
+    return Act(kind=ActKind.MAIL, target=to, writes=True)
+
+
+def test_mail_goes_only_where_the_plan_says() -> None:
+    vendor = with_mail(addresses=("@desk.acme.example", "Billing@acme.example"))
+    for to in ("support@acme.example", "Ticket+5@desk.acme.example", "billing@acme.example"):
+        assert judge(mailed(to), PLAN, vendor, MONDAY_NOON, Usage()).allowed
+    for to in ("sales@acme.example", "a@x.desk.acme.example", "a@acme.example", "@desk.acme.example.evil.example"):
+        assert refused(mailed(to), vendor=vendor)[0] is Rule.TARGET
+    for to in ("a@desk.acme.example", "desk.acme.example"):
+        assert refused(mailed(to), vendor=with_mail())[0] is Rule.TARGET
+    closed = dataclasses.replace(vendor, off_limits={"mail": "its terms of use"})
+    assert refused(mailed("a@desk.acme.example"), vendor=closed)[0] is Rule.OFF_LIMITS
+    assert refused(mailed("support@acme.example"), vendor=vendor, usage=Usage(stopped="by hand"))[0] is Rule.STOPPED
+
+
+def test_tickets_by_mail_count_like_others_and_replies_do_not() -> None:
+    vendor, usage = with_mail(), Usage(tickets=3)
+    plan = limited(tickets=3)
+    assert refused(mailed("support@acme.example"), plan=plan, vendor=vendor, usage=usage)[0] is Rule.TICKETS
+    reply = judge(mailed("support@acme.example"), plan, vendor, MONDAY_NOON, usage, action=Action.REPLY)
+    assert reply.allowed

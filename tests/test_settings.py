@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from audit.mail_settings import mail_names
 from audit.secrets import Masked, SecretStore
 from audit.settings import (
     ENV_FILE,
@@ -25,6 +26,7 @@ from audit.settings import (
     write_env_file,
 )
 from probes.errors import UserError
+from probes.mail.account import Security, Server
 
 
 def store(**variables: str) -> SecretStore:
@@ -240,3 +242,67 @@ def test_importing_the_settings_brings_nothing_heavy() -> None:
 def test_settings_read_nothing_before_they_are_asked(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "none", Environment({"HOLDPROOF_TWILIO_BASE_URL": "nonsense"}))
     assert settings.browser is None
+
+
+MAIL = {
+    "HOLDPROOF_MAIL_ADDRESS": "robin@customer.example",
+    "HOLDPROOF_MAIL_SMTP": "smtps://smtp.customer.example",
+    "HOLDPROOF_MAIL_IMAP": "imap://imap.customer.example:1143/",
+    "HOLDPROOF_MAIL_PASSWORD": "pass-word-9",
+}
+
+
+def test_a_mailbox_of_the_settings_has_tls_and_hides_its_password(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, MAIL | {"HOLDPROOF_MAIL_ALIASES": "jo@customer.example, @brand.example"})
+    account = settings.mail()
+    assert account.smtp == Server("smtp.customer.example", 465, Security.TLS)
+    assert account.imap == Server("imap.customer.example", 1143, Security.STARTTLS)
+    assert (account.user, account.password, account.delimiter) == ("robin@customer.example", "pass-word-9", "+")
+    assert "pass-word-9" not in f"{account!r} {account} {settings!r}"
+    assert settings.secrets.scrub("It is pass-word-9.") == "It is ${env:HOLDPROOF_MAIL_PASSWORD}."
+    for address in ("Robin+hp-1@customer.example", "jo@customer.example", "any.body+x@brand.example"):
+        assert account.receives(address)
+    for address in ("robin@other.example", "jon@customer.example", "brand.example", "x@sub.brand.example", ""):
+        assert not account.receives(address)
+
+
+def test_mailboxes_with_names_stand_beside_each_other(tmp_path: Path) -> None:
+    named = {key.replace("MAIL_", "MAIL_NORTH_WEST_"): value for key, value in MAIL.items()}
+    settings = load_settings(tmp_path, MAIL | named | {"HOLDPROOF_MAIL_NORTH_WEST_ADDRESS": "nw@customer.example"})
+    assert settings.mail().address == "robin@customer.example"
+    assert settings.mail("north-west").address == "nw@customer.example"
+    assert mail_names(settings.environment) == ("", "north-west")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ADDRESS": ""}, "HOLDPROOF_MAIL_ADDRESS is not set"),
+        ({"ADDRESS": "Robin <robin@customer.example>"}, "is no mail address"),
+        ({"SMTP": ""}, "HOLDPROOF_MAIL_SMTP is not set"),
+        ({"SMTP": "smtp.customer.example"}, "is no address of a mail server"),
+        ({"SMTP": "imaps://smtp.customer.example"}, "is no address of a mail server"),
+        ({"SMTP": "smtps://robin:secret@smtp.customer.example"}, "is no address of a mail server"),
+        ({"SMTP": "smtps://smtp.customer.example:99999"}, "is no address of a mail server"),
+        ({"IMAP": "imap+plain://imap.customer.example"}, "in clear to imap.customer.example"),
+        ({"PASSWORD": ""}, "needs a password or a token"),
+        ({"PASSWORD": "", "TOKEN_URL": "https://login.example/token"}, "CLIENT_ID is not"),
+        ({"TOKEN_URL": "http://login.example/token", "CLIENT_ID": "x"}, "TOKEN_URL is"),
+        ({"ALIASES": "jo at customer.example"}, "HOLDPROOF_MAIL_ALIASES holds"),
+        ({"DELIMITER": "++"}, "divides no address"),
+        ({"SENT": "sometimes"}, 'HOLDPROOF_MAIL_SENT is "sometimes"'),
+    ],
+)
+def test_a_mailbox_that_cannot_be_is_explained(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    variables = MAIL | {f"HOLDPROOF_MAIL_{name}": value for name, value in changes.items()}
+    with pytest.raises(UserError, match=words) as caught:
+        load_settings(tmp_path, variables).mail()
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_plain_mail_is_for_this_machine_or_by_consent(tmp_path: Path, host: str) -> None:
+    plain = MAIL | {"HOLDPROOF_MAIL_SMTP": f"smtp+plain://{host}:2525"}
+    assert load_settings(tmp_path, plain).mail().smtp.security is Security.PLAIN
+    allowed = MAIL | {"HOLDPROOF_MAIL_SMTP": "smtp+plain://relay.lan", "HOLDPROOF_ALLOW_PLAIN_MAIL": "1"}
+    assert load_settings(tmp_path, allowed).mail().smtp == Server("relay.lan", 25, Security.PLAIN)

@@ -9,13 +9,17 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit.ledger.store import Ledger
 from audit.settings import Settings
 from probes.errors import AuditError, UserError
 
+if TYPE_CHECKING:
+    from probes.mail.account import MailAccount
+
 LEAST_FREE_BYTES = 1_000_000_000
+_MAIL_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +44,12 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; nothing outside this machine is contacted, but for our own public address."""
+    """Look at everything; nothing is contacted but our own public address and mail servers; no mail is sent."""
     found = [
         Finding(what="Python", ok=sys.version_info >= (3, 11), text=sys.version.split()[0], fix="use 3.11 or later"),
         Finding(what="SQLite", ok=sqlite3.sqlite_version_info >= (3, 35), text=sqlite3.sqlite_version),
     ]
-    for look in (_home, _ledger, _browser, _voice, _twilio, _public_address, _sip, _keyring):
+    for look in (_home, _ledger, _browser, _voice, _twilio, _public_address, _sip, _mail, _keyring):
         found += list(_guarded(look, settings))
     return found
 
@@ -182,6 +186,49 @@ def _sip(settings: Settings) -> Iterator[Finding]:
     yield Finding(what="SIP trunk", ok=True, text=text)
     if not engine():
         yield Finding(what="voice of SIP calls", ok=False, text="none: no line can be spoken", fix=CURE)
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    from audit.mail_settings import mail_names
+
+    names = mail_names(settings.environment)
+    if not names:
+        fix = "set HOLDPROOF_MAIL_ADDRESS, HOLDPROOF_MAIL_SMTP, HOLDPROOF_MAIL_IMAP and HOLDPROOF_MAIL_PASSWORD"
+        text = "none configured; plans without mail work"
+        yield Finding(what="mailbox", ok=False, needed=False, text=text, fix=fix)
+    for name in names:
+        try:
+            account = settings.mail(name)
+        except AuditError as exc:
+            yield Finding(what=f"mailbox {name}".strip(), ok=False, text=exc.message, fix=exc.fix)
+            continue
+        yield from asyncio.run(_signed_in(account))
+
+
+async def _signed_in(account: MailAccount) -> list[Finding]:
+    from dataclasses import replace
+
+    from probes.mail.imap import MailboxFailed
+    from probes.mail.mailbox import Mailbox
+    from probes.mail.sending import try_out
+
+    box = Mailbox(replace(account, timeout_s=_MAIL_S))
+    name = f"mailbox {account.name}".strip()
+    fix = "correct the settings that begin with HOLDPROOF_MAIL_, or ask who runs the mail server"
+    found = []
+    try:
+        words = await box.describe()
+        found.append(Finding(what=name, ok=True, text=f"{account.address}: {words}"))
+    except (MailboxFailed, AuditError) as exc:
+        found.append(Finding(what=name, ok=False, text=f"{account.address}: {exc}", fix=fix))
+    try:
+        failure = await try_out(box.account, box.tokens)
+        text = failure.text if failure is not None else f"{account.smtp.host}:{account.smtp.port} takes our mail"
+        found.append(Finding(what=f"way out of {name}", ok=failure is None, text=text, fix=fix))
+    except AuditError as exc:
+        found.append(Finding(what=f"way out of {name}", ok=False, text=exc.message, fix=exc.fix or fix))
+    await box.close()
+    return found
 
 
 def _keyring(_settings: Settings) -> Iterator[Finding]:

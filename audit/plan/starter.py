@@ -143,6 +143,12 @@ vendors:
       #         then:
       #           - say: I am calling about my ticket. The reference is {reference}.
       #           - wait_for: {sound: answer, at_most: 5 min}
+      # Support by mail. Needs a mailbox: HOLDPROOF_MAIL_ADDRESS, …_SMTP, …_IMAP and …_PASSWORD (holdproof doctor
+      # says what is missing). Every case has its own sub-address, as robin+hp-7k3q9xmd@customer.example.
+      # mail:
+      #   kind: email_ticket
+      #   to: support@$host # CHANGE
+      #   addresses: ["@$host"] # where its answers may ask for replies
     # What the vendor promises in public or by contract. Each is held against what happens.
     # what: receipt, first_human_response, update, resolution, call_answered, human_on_call or callback
     promises: []

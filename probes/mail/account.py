@@ -98,6 +98,8 @@ class MailAccount:
 
     def receives(self, address: str) -> bool:
         """Whether mail to an address, sub-addressed or not, ends in this mailbox."""
+        if not is_address(address):
+            return False
         plain = base_address(address, self.delimiter)
         own = {base_address(each, self.delimiter) for each in (self.address, *self.aliases) if not each.startswith("@")}
         return plain in own or f"@{domain_of(plain)}" in {each.lower() for each in self.aliases}

@@ -77,7 +77,9 @@ class Channel:
             raise ValueError(f'to: "{self.to}" is no mail address; write it as support@vendor.example')
         for address in self.addresses:
             if not is_address(f"any{address}" if address.startswith("@") else address):
-                raise ValueError(f'addresses: "{address}" is neither a mail address nor @domain')
+                raise ValueError(
+                    f'addresses: "{address}" is neither a mail address nor a domain; write @vendor.example'
+                )
         if self.account and not re.fullmatch(r"[a-z][a-z0-9-]*", self.account):
             raise ValueError(f'account: "{self.account}" cannot name a mailbox; use small letters, digits and dashes')
         for name in ("subject", "text", "close"):

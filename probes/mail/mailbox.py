@@ -136,6 +136,22 @@ class Mailbox:
             return None
         return await self._do(lambda connection: _sent_at(connection, message_id))
 
+    async def describe(self) -> str:
+        """Sign in, open every folder, and return in words what the mailbox can.
+
+        Raises:
+            MailboxFailed: it cannot be read now.
+        """
+
+        def look(connection: Connection) -> str:
+            for folder in self.account.folders:
+                connection.select(folder)
+            news = "tells of new mail at once" if connection.can_idle else "is asked for new mail every minute"
+            sent = connection.sent_folder()
+            return f"{news}; sent mail {f'is looked for in {sent}' if sent else 'has no folder'}"
+
+        return await self._do(look)
+
     def take_ignored(self) -> int:
         """Return how many mails of nobody's case came since this was last asked."""
         ignored, self.index.ignored = self.index.ignored, 0

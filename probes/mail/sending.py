@@ -41,18 +41,9 @@ async def send(account: MailAccount, tokens: Tokens, outgoing: Outgoing) -> Deli
         UserError: the account's token is refused for good.
         Unavailable: no token could be had now.
     """
-    from aiosmtplib import SMTP
     from aiosmtplib.errors import SMTPException, SMTPResponseException
 
-    smtp = SMTP(
-        hostname=account.smtp.host,
-        port=account.smtp.port,
-        use_tls=account.smtp.security is Security.TLS,
-        start_tls=account.smtp.security is Security.STARTTLS,
-        tls_context=account.tls() if account.smtp.security is not Security.PLAIN else None,
-        local_hostname=domain_of(account.address),
-        timeout=account.timeout_s,
-    )
+    smtp = _client(account)
     stage = Stage.CONNECT
     try:
         await smtp.connect()
@@ -74,6 +65,45 @@ async def send(account: MailAccount, tokens: Tokens, outgoing: Outgoing) -> Deli
     finally:
         smtp.close()
     return Delivery(Left.YES)
+
+
+async def try_out(account: MailAccount, tokens: Tokens) -> Failure | None:
+    """Sign in without sending anything; return why that fails, or None.
+
+    Raises:
+        UserError: the account's token is refused for good.
+        Unavailable: no token could be had now.
+    """
+    from aiosmtplib.errors import SMTPException, SMTPResponseException
+
+    smtp, stage = _client(account), Stage.CONNECT
+    try:
+        await smtp.connect()
+        await _greet(smtp)
+        stage = Stage.LOGIN
+        await _log_in(smtp, account, tokens)
+        await smtp.quit()
+    except SMTPResponseException as exc:
+        return refusal(stage, exc.code, exc.message)
+    except (SMTPException, OSError, EOFError) as exc:
+        return _broken(stage, exc, account)
+    finally:
+        smtp.close()
+    return None
+
+
+def _client(account: MailAccount) -> SMTP:
+    from aiosmtplib import SMTP
+
+    return SMTP(
+        hostname=account.smtp.host,
+        port=account.smtp.port,
+        use_tls=account.smtp.security is Security.TLS,
+        start_tls=account.smtp.security is Security.STARTTLS,
+        tls_context=account.tls() if account.smtp.security is not Security.PLAIN else None,
+        local_hostname=domain_of(account.address),
+        timeout=account.timeout_s,
+    )
 
 
 async def _greet(smtp: SMTP) -> None:

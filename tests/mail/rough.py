@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ class Rough:
     data: str = "250 2.0.0 taken in"
     wrong_password: bool = False
     taken: list[Envelope] = field(default_factory=list)
+    hand_on: Callable[[bytes, str | None, list[str]], None] | None = None
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _: Any
@@ -41,6 +42,8 @@ class Rough:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         if not self.data.startswith(("4", "5")):
+            if self.hand_on is not None and isinstance(envelope.content, bytes):
+                await asyncio.to_thread(self.hand_on, envelope.content, envelope.mail_from, envelope.rcpt_tos)
             self.taken.append(envelope)
         return await self._say(self.data, server)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, ClassVar, Literal, cast
 
+from probes import registry
 from probes.duration import Duration
 from probes.errors import UserError
 from probes.events import Action
@@ -87,6 +88,8 @@ PROBES = {
 
 
 def load(name: str) -> Probe:
+    if name == "email_ticket":
+        return registry.load(name)
     if name not in PROBES:
         raise UserError(f'unknown probe "{name}"', fix="use one of: desk, line")
     return PROBES[name]

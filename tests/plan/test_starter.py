@@ -25,7 +25,7 @@ HELPDESK = Path(__file__).parents[1] / "helpdesk" / "plan.yaml"
 OPTIONAL = re.compile(
     r"(?m)^( *)# ( *(?:phone:|kind:|number:|caller_id:|record:|announcement:|price_per_minute:|currency:|scripts:|ask:"
     r"|react:|- wait:|- wait_for:|as: agent|- if:|then:|- press:|- say:|- listen:|- hang_up|- call:|when:|money:|- id:"
-    r"|what: first|within:|clock:|text:|source:|seen_on:).*)$"
+    r"|what: first|within:|clock:|text:|source:|seen_on:|mail:|to:|addresses:).*)$"
 )
 
 
@@ -59,7 +59,7 @@ def test_the_starter_plan_is_read_and_contacts_nobody_by_telephone(tmp_path: Pat
 def test_what_the_starter_offers_as_comments_is_right_too() -> None:
     plan_file = parse_plan(with_options())
     acme = plan_file.plan.vendors[0]
-    assert set(acme.channels) == {"portal", "phone"}
+    assert set(acme.channels) == {"portal", "phone", "mail"}
     assert len(acme.promises) == 1
     assert preview(plan_file, datetime(2026, 11, 23, 12, tzinfo=UTC)).most.calls == 1
 
