@@ -63,7 +63,7 @@ class Connection:
     """A signed-in connection; whoever catches `MailboxFailed` throws it away."""
 
     def __init__(self, account: MailAccount, tokens: Tokens, access: str | None) -> None:
-        from imap_tools.mailbox import MailBox, MailBoxStartTls, MailBoxUnencrypted
+        from imap_tools.mailbox import MailBox, MailBoxUnencrypted
 
         self._account = account
         server = account.imap
@@ -71,13 +71,12 @@ class Connection:
             self._box: BaseMailBox
             if server.security is Security.TLS:
                 self._box = MailBox(server.host, server.port, timeout=account.timeout_s, ssl_context=account.tls())
-            elif server.security is Security.STARTTLS:
-                self._box = MailBoxStartTls(
-                    server.host, server.port, timeout=account.timeout_s, ssl_context=account.tls()
-                )
             else:
                 self._box = MailBoxUnencrypted(server.host, server.port, timeout=account.timeout_s)
         try:
+            if server.security is Security.STARTTLS:
+                with _told("starttls", account):
+                    self._box.client.starttls(account.tls())
             with _told("login", account):
                 self._log_in(tokens, access)
                 # What a server can do is told in full only to those who have signed in.

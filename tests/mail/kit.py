@@ -43,8 +43,9 @@ def free_port() -> int:
 class MailServer:
     """A mailbox server for many addresses, a process; sub-addresses end in the mailbox of the plain address."""
 
-    def __init__(self) -> None:
-        self.smtp_port, self.imap_port = free_port(), free_port()
+    def __init__(self, more: tuple[str, ...] = ()) -> None:
+        self.smtp_port, self.smtps_port, self.imap_port = free_port(), free_port(), free_port()
+        self._more = more
         self._used: set[tuple[str, str]] = set()
 
     def __enter__(self) -> MailServer:
@@ -52,6 +53,7 @@ class MailServer:
         command += ["--password", PASSWORD, "--multi-user", "--no-http", "--auth-required"]
         command += ["--smtp-port", str(self.smtp_port), "--imap-port", str(self.imap_port)]
         command += ["--alias", f"robin+*@customer.example:{ADDRESS}"]
+        command += ["--smtps-port", str(self.smtps_port), *self._more]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until_s = time.monotonic() + 60
         for port in (self.smtp_port, self.imap_port):
