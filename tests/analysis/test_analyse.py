@@ -228,6 +228,15 @@ def test_a_dispute_that_is_answered_and_opened_again() -> None:
     assert values(result, "false_resolved") == [(1.0, False)]
 
 
+def test_a_dispute_that_a_message_settles_under_the_same_status() -> None:
+    result = disputed((10, said("You are right, one part was missing. It is in place now.", "m2", absent_at_h=8)))
+    ((resolved_s, censored),) = values(result, "resolution_s")
+    assert not censored
+    assert resolved_s == pytest.approx(10 * 3600, abs=60)
+    assert values(result, "dispute_ignored") == [(0.0, False)]
+    assert values(result, "dispute_reopened") == [(0.0, False)]
+
+
 def test_promises_that_a_message_makes_are_in_the_ledger_unconfirmed() -> None:
     book = Book()
     book.begin()

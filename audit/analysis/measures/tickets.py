@@ -13,7 +13,7 @@ from audit.analysis.model import MeasureKind, Observed
 from audit.analysis.reading import MessageKind
 from audit.model import Event
 from audit.plan.model import Condition
-from probes.events import StatusSeen, TicketState, WaitEnded
+from probes.events import MessageSeen, StatusSeen, TicketState, WaitEnded
 
 
 def _until_message(wanted: Callable[[Message], bool]) -> Callable[[Case], Iterable[Observed]]:
@@ -144,7 +144,7 @@ def _resolution(case: Case) -> Iterable[Observed]:
         return
     done = case.resolved()
     if done is not None and done.at_utc >= asked.at_utc:
-        assert isinstance(done.what, StatusSeen)
+        assert isinstance(done.what, StatusSeen | MessageSeen)
         earliest = max(0.0, ((done.what.absent_at_utc or asked.at_utc) - asked.at_utc).total_seconds())
         yield observed(case, (done.at_utc - asked.at_utc).total_seconds(), done.at_utc, asked, done, earliest=earliest)
     elif case.watched_until is not None and case.watched_until > asked.at_utc:
