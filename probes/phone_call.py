@@ -102,7 +102,8 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
     dialled_at, clock = _placed_at(placed, before, tools.clock.now_utc())
     seen = _dialled(spec, channel, script, placed.call_id, before, dialled_at, clock, records=records)
     if isinstance(script, LiveScript):
-        _act_on(seen.handle, carrier, script, channel, tools)
+        join = next((act for act in acts(spec) if act.target == channel.auditor), None)
+        _act_on(seen.handle, carrier, script, join, tools)
     return seen
 
 
@@ -210,11 +211,11 @@ def _is_live(spec: Spec, channel: Channel, capabilities: frozenset[Capability]) 
     return Capability.RECORDED not in capabilities or channel.is_live(spec.script or "")
 
 
-def _act_on(handle: Handle, carrier: Carrier, script: LiveScript, channel: Channel, tools: Tools) -> None:
+def _act_on(handle: Handle, carrier: Carrier, script: LiveScript, join: Act | None, tools: Tools) -> None:
     """Let the script act on the call from now on, for as long as it lasts."""
 
     async def work(contact: RunningContact) -> Seen:
-        return await LiveContact(contact, tools, carrier, script, handle, channel.auditor).run()
+        return await LiveContact(contact, tools, carrier, script, handle, join).run()
 
     tools.running.start(handle.call_id, handle, work)
 

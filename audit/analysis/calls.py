@@ -13,7 +13,16 @@ from audit.analysis.model import CallRecord, LeadsTo, StoryLine
 from audit.model import Event
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, Timeline
 from probes.errors import Side
-from probes.events import CallDialled, CallEnded, ContactOutcome, DigitsSent, Doubt, LineSaid
+from probes.events import (
+    CallDialled,
+    CallEnded,
+    ContactOutcome,
+    DigitsSent,
+    Doubt,
+    LineSaid,
+    ScriptStepEnded,
+    StepOutcome,
+)
 
 _PERSONS = {Label.AGENT}
 _RECORDED = {Label.IVR, Label.ANNOUNCEMENT}
@@ -220,6 +229,10 @@ def tell_call(case: Case, contact: Contact, number: int) -> Iterable[StoryLine]:
                        contact.call_ended, *contact.digits)  # fmt: skip
     if timeline is not None:
         yield from _heard(contact, record, timeline, name, line)
+    for event in contact.steps:
+        assert isinstance(event.what, ScriptStepEnded)
+        if event.what.outcome is StepOutcome.JOINED:
+            yield line(event.at_utc, f"{name}: our own telephone was joined to the call.", event, t_s=event.what.t_s)
     for event in contact.lines:
         assert isinstance(event.what, LineSaid)
         at = contact.media_at(event.what.t_s) or event.at_utc

@@ -35,6 +35,7 @@ _RECORDS_AT_MOST_S = 900.0  # the provider's partial summary comes within about 
 _PRICE_AT_MOST_S = 300.0
 _WORK_REAL_S = 20.0  # a carrier takes real time to make a recording, however fast an audit's clock runs
 _OVERDUE_S = 60.0  # how long after every limit a call may still be up before we end it ourselves
+_TOLD_WITHIN_S = 300.0
 _SAME_ACT_S = 8.0  # our clock and the recording's zero differ by little; keys sound soon after they were sent
 _ACT_REAL_S = 1.0  # how long it takes a carrier to begin what it is told to do, however fast an audit's clock runs
 _SURE_ANSWER_S = 3.0  # a look-to-look gap up to this gives the answer's moment while the call lasts
@@ -107,7 +108,7 @@ class Following:
             if status.state is CallState.ENDED and not state.over and self._too_late_to_act(now):
                 contact.stopping.set()
             return not state.over
-        if not self.tools.running.alone and not self._overdue(now):
+        if not self.tools.running.alone and not self._overdue(now) and not self._given_up(now):
             return True  # another worker may hold it
         if status.state is not CallState.ENDED:
             await carrier.hang_up(self.handle.call_id)
@@ -127,6 +128,14 @@ class Following:
             return False
         since_s = (now - ended_at).total_seconds()
         return since_s > _OVERDUE_S and self.tools.clock.real_delay_s(since_s) > _WORK_REAL_S
+
+    def _given_up(self, now: datetime) -> bool:
+        """Return whether whoever held a call that has ended had time enough to tell of it."""
+        ended_at = self.handle.ended_seen_at_utc
+        if ended_at is None:
+            return False
+        since_s = (now - ended_at).total_seconds()
+        return since_s > _TOLD_WITHIN_S and self.tools.clock.real_delay_s(since_s) > _OVERDUE_S
 
     def _overdue(self, now: datetime) -> bool:
         overdue_s = self.handle.ring_at_most_s + self.handle.longest_s + _OVERDUE_S

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from probes.errors import AuditError, Unavailable
 from probes.events import CallHeard, CallRecorded, ClockName, DigitsSent, LineSaid, Payload, ScriptStepEnded
-from probes.model import Artifact, Seen, Sighting, Tools
+from probes.model import Act, Artifact, Seen, Sighting, Tools
 from probes.telephony.carrier import CallOver, Carrier, LiveCall
 from probes.telephony.channel import Handle, LiveState
 from probes.telephony.script import LiveScript, Planned
@@ -33,10 +33,18 @@ _SLACK_S = 30.0
 class LiveContact:
     """One live call. Its state is kept in the running contact's handle, for whoever looks."""
 
-    def __init__(self, contact: RunningContact, tools: Tools, carrier: Carrier, script: LiveScript, handle: Handle,
-                 auditor: str | None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        contact: RunningContact,
+        tools: Tools,
+        carrier: Carrier,
+        script: LiveScript,
+        handle: Handle,
+        join: Act | None,
+    ) -> None:
+        """Take the call as it was placed; `join` is the act that lets our auditor's telephone ring."""
         self._contact, self._tools, self._carrier, self._script = contact, tools, carrier, script
-        self._auditor = auditor
+        self._join = join
         contact.handle = handle
 
     async def run(self) -> Seen:
@@ -83,7 +91,7 @@ class LiveContact:
             await asyncio.gather(waiting, stopping, return_exceptions=True)
 
     async def _talk(self, call: LiveCall) -> None:
-        from probes.telephony.live_line import LiveLine  # brings the listener, which takes a moment to load
+        from probes.telephony.live_line import LineLost, LiveLine  # brings the listener, which takes a moment to load
         from probes.telephony.own_recording import OwnRecording
 
         recording = OwnRecording(self._handle.longest_s + _SLACK_S) if self._state.keeps_audio else None
@@ -96,13 +104,15 @@ class LiveContact:
         finally:
             await asyncio.wait({listening}, timeout=_GOODBYE_REAL_S)
             listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            (failed,) = await asyncio.gather(listening, return_exceptions=True)
             self._note_end(line)
             try:
                 await self._keep(line)
             finally:
                 if recording is not None:
                     recording.close()
+            if isinstance(failed, Exception) and not isinstance(failed, LineLost):
+                raise failed  # a bug of ours: it is recorded with its traceback
 
     async def _act(self, line: LiveLine) -> None:
         """Carry the script out until it or the call ends, the longest time is over, or everything is stopped."""
@@ -113,7 +123,9 @@ class LiveContact:
                 await line.until(lambda ear: True if ear.heard_s >= self._handle.longest_s else None, float("inf"))
                 self._set(at_limit=True)
 
-        script = asyncio.ensure_future(ScriptRun(self._script, line, self._Report(self, line), self._auditor).run())
+        auditor = None if self._join is None else self._join.target
+        run = ScriptRun(self._script, line, self._Report(self, line), auditor, self._may_join)
+        script = asyncio.ensure_future(run.run())
         limit = asyncio.ensure_future(to_the_limit())
         stopping = asyncio.ensure_future(self._contact.stopping.wait())
         tasks = {script, limit, stopping}
@@ -131,6 +143,11 @@ class LiveContact:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._set(media_starts_at_utc=line.starts_at_utc)
+
+    def _may_join(self) -> None:
+        """Ask the gate whether our auditor's telephone may ring; its act was reserved with the call."""
+        if self._join is not None:
+            self._tools.gate.check(self._join)
 
     async def _hang_up(self) -> None:
         """End the call, once; also where its audio has ended: what broke may have been the audio alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,12 +37,16 @@ class Broken(Exception):
 
 @dataclass(slots=True)
 class ScriptRun:
-    """One script on one line. `mark_s`: only what is heard after it counts for the next wait."""
+    """One script on one line. `may_join` asks the gate whether the auditor may be called now.
+
+    `mark_s`: only what is heard after it counts for the next wait.
+    """
 
     script: LiveScript
     line: LiveLine
     report: Report
     auditor: str | None
+    may_join: Callable[[], None]
     mark_s: float = 0.0
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     _announced: bool = False
@@ -128,6 +132,7 @@ class ScriptRun:
         if step.disclose:
             return await self._say(self.script.disclosure or "", None, "disclosure")
         if step.join is not None:
+            self.may_join()
             answered = await self.line.join(self.auditor or "", step.join.ring_at_most.s)
             return Found(StepOutcome.JOINED if answered else StepOutcome.NOT_ANSWERED, self.line.now_s)
         length = step.wait or step.listen
