@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as TooSlow
 
-from probes.browser import Bounds, fresh_connections, has_ended
+from probes.browser import Bounds, has_ended
 from probes.duration import Duration
 from probes.errors import Failure, FailureKind, Side, Unavailable
 from probes.events import PageCaptured, ValueRead
@@ -27,12 +27,13 @@ from probes.web.channel import PAGE, TITLE, URL, Channel, Expect, Read, Spot, St
 from probes.web.entry import Kept, http_login, keep, kept_session
 from probes.web.failures import StepFailed, classify, failed, http_failure
 from probes.web.reading import bounded, cut
-from probes.web.refusals import fields_of_form, held_back, is_echo, is_still_there, quoted, refusals
+from probes.web.refusals import is_echo
+from probes.web.sending import press_what_sends
 from probes.web.targets import find
 from probes.web.texts import Texts, login_templates
 from probes.web.traffic import LARGEST_DOCUMENT_BYTES, Traffic
 from probes.web.trial import Trial
-from probes.web.walls import CHALLENGE_HOSTS, hidden_wall_on, wall_on
+from probes.web.walls import CHALLENGE_HOSTS, wall_on
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, ElementHandle, Frame, Locator, Page
@@ -49,7 +50,6 @@ _PERHAPS_A_WALL = (
     FailureKind.ELEMENT_NOT_FOUND, FailureKind.ELEMENT_UNUSABLE, FailureKind.EXPECTATION_NOT_MET,
     FailureKind.VALUE_NOT_READ, FailureKind.HTTP_ERROR, FailureKind.LOGIN_FAILED,
 )  # fmt: skip
-_NOTHING = "the click set nothing off"
 _LONGEST_PAGE_TEXT = 2_000_000
 
 
@@ -112,20 +112,20 @@ class Session:
         self.acted_at_utc: datetime | None = None
         self.sent = False
         self._timeout_s = channel.timeout.s
-        self._wait_s = channel.timeout.s * _ELEMENT_SHARE
+        self.wait_s = channel.timeout.s * _ELEMENT_SHARE
         self.secret_fields: list[Locator] = []
         self.written: list[fields.Written] = []
         self.files: list[Artifact] = []  # what was attached
-        self._captures, self._kept = 0, False
+        self._captures, self.page_kept = 0, False
         self._echoes: list[str] = []
-        self._proven, self._proof_follows = False, False
+        self._proven, self.proof_follows = False, False
         self._bound: asyncio.Timeout | None = None
         self.page: Page
 
     async def begin(self, context: BrowserContext) -> None:
         """Open the first page."""
         self.traffic.watch(context)
-        context.set_default_timeout(self._wait_s * 1000)
+        context.set_default_timeout(self.wait_s * 1000)
         context.set_default_navigation_timeout(self._timeout_s * 1000)
         self.page = await context.new_page()
         self.traffic.popups.clear()
@@ -172,7 +172,7 @@ class Session:
         """
         for index, step in enumerate(steps):
             name = f"{where}[{index}] {step.verb}"
-            self._proof_follows = any(each.expect or each.read for each in steps[index + 1 :])
+            self.proof_follows = any(each.expect or each.read for each in steps[index + 1 :])
             try:
                 if self.trial is not None and index == act:
                     await self.trial.before_act(step.click or "", name, step, self)
@@ -182,7 +182,7 @@ class Session:
                 await self._one(step, name, is_act=index == act)
             except (StepFailed, Error) as exc:
                 failure = await self._after_failing(exc, name)
-                if failure.kind is FailureKind.BLOCKED and index != act and await self._passed_by_person():
+                if failure.kind is FailureKind.BLOCKED and index != act and await self.passed_by_person():
                     await self._one(step, name, is_act=False)
                     continue
                 if self.trial is not None:
@@ -191,13 +191,13 @@ class Session:
             if self.trial is not None:
                 self.trial.note(name, step, self)
             more = index + 1 < len(steps) and steps[index + 1].verb in _FILLING
-            if not self._kept and not (step.verb in _FILLING and more):
+            if not self.page_kept and not (step.verb in _FILLING and more):
                 await self.capture(name)
         if act is not None and self._echoes and not self._proven:
             text = f'"{self._echoes[0]}" stands on the page only because its address says so: {self.page.url[:300]}'
             raise failed(FailureKind.EXPECTATION_NOT_MET, Side.NOT_KNOWN, where, self.texts.scrub(text))
 
-    async def _passed_by_person(self) -> bool:
+    async def passed_by_person(self) -> bool:
         """Have a person pass what keeps us out, where one is there; the session is then kept for later contacts."""
         wall = await wall_on(self.page)
         if self.tools.attendant is None or wall is None or self.trial is not None:
@@ -228,7 +228,7 @@ class Session:
 
     async def _one(self, step: Step, name: str, *, is_act: bool) -> None:
         if step.verb not in ("expect", "read", "click"):
-            self._kept = False
+            self.page_kept = False
         if step.goto is not None:
             await self.goto(self.texts.address(step.goto), name)
         for target, value in (step.fill or {}).items():
@@ -240,7 +240,7 @@ class Session:
         for target, upload in (step.upload or {}).items():
             await fields.attach(self, target, upload, name)
         if step.click is not None:
-            await (self._act if is_act else self._click)(step.click, name)
+            await (press_what_sends(self, step.click, name) if is_act else self._click(step.click, name))
         if step.expect is not None:
             await self._expect(step.expect, name)
         if step.read is not None:
@@ -279,7 +279,8 @@ class Session:
             going.cancel()
             flooded.cancel()
 
-    async def _press(self, element: Locator | ElementHandle, target: str, name: str) -> None:
+    async def press_once(self, element: Locator | ElementHandle, target: str, name: str) -> None:
+        """Press an element, and wait for nothing; raises `StepFailed` where it cannot be pressed."""
         try:
             await element.click()
         except Error as exc:
@@ -294,83 +295,12 @@ class Session:
         Raises:
             StepFailed: it cannot be clicked, or the page that comes is none.
         """
-        self._kept = False
+        self.page_kept = False
         mark, popups = len(self.traffic.requests), len(self.traffic.popups)
-        await self._press(element, target, name)
+        await self.press_once(element, target, name)
         await self.settle(name, mark)
-        await self._follow_popup(popups, name)
+        await self.follow_popup(popups, name)
         await self._still_logged_in(name)
-
-    async def _act(self, target: str, name: str) -> None:
-        """Press what sends. After this the vendor may have noticed, whatever else happens."""
-        element = await self.find(target, "click", name)
-        wall = await wall_on(self.page)
-        if wall is not None and not await self._passed_by_person():
-            raise failed(FailureKind.BLOCKED, Side.OURS, name, f"{wall} stands before {target!r}; nothing was sent")
-        if not self._kept:
-            await self.capture(f"{name} (before)")
-        self._kept = False
-        known, form = await refusals(self.page), await fields_of_form(element)
-        await fresh_connections(self.page.context)
-        mark, frames_mark = len(self.traffic.requests), self.traffic.frames_sent
-        popups = len(self.traffic.popups)
-        self.acted_at_utc = self.tools.clock.now_utc()
-        try:
-            await self._press(element, target, name)
-            self.sent = True  # until the traffic says otherwise
-            await self.settle(name, mark)
-            await self._until_sent(mark, frames_mark)
-        except BaseException:
-            self.sent = self.traffic.sent_since(mark, frames_mark)
-            self.acted_at_utc = self.traffic.left_at_utc(mark) or self.acted_at_utc
-            raise
-        self.sent = self.traffic.sent_since(mark, frames_mark)
-        self.acted_at_utc = self.traffic.left_at_utc(mark) or self.acted_at_utc
-        if not self.sent:
-            raise await self._nothing_sent(known, name)
-        lost = self.traffic.lost_since(mark)
-        if lost is not None:
-            text = self.traffic.errors.get(lost, "no answer")
-            cause = classify(text, name, lost.url)
-            kind, side = (cause.kind, cause.side) if cause else (FailureKind.CONNECTION_LOST, Side.NETWORK)
-            raise failed(kind, side, name, f"the form left for {lost.url}, and its answer was lost: {text}")
-        lost_text = fields.not_sent(self.written, self.traffic.sending_since(mark))
-        if lost_text is not None:
-            text = f'what was sent does not hold what was written in "{lost_text.target}"'
-            raise failed(FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, text)
-        await self._follow_popup(popups, name)
-        await self._accepted(form, known, name)
-
-    async def _until_sent(self, mark: int, frames_mark: int) -> None:
-        begun_s = time.monotonic()
-        while not self.traffic.sent_since(mark, frames_mark) and time.monotonic() - begun_s < self._wait_s:
-            if await held_back(self.page):
-                return
-            await asyncio.sleep(_ASK_AGAIN_S)
-        await self.settle("", mark)
-
-    async def _nothing_sent(self, known: tuple[str, ...], name: str) -> StepFailed:
-        said = f"nothing was sent: {await self._refused_by_page(known)}"
-        if said.endswith(_NOTHING) and await hidden_wall_on(self.page):
-            said += "; the page has a CAPTCHA that judges its visitors unseen"
-            return failed(FailureKind.BLOCKED, Side.OURS, name, said)
-        return failed(FailureKind.EXPECTATION_NOT_MET, Side.OURS, name, said)
-
-    async def _refused_by_page(self, known: tuple[str, ...]) -> str:
-        if fields_wanted := await held_back(self.page):
-            return f"the page wants {', '.join(fields_wanted)}"
-        if said := [text for text in await refusals(self.page) if text not in known]:
-            return f"the page says {quoted(said)}"
-        if self.traffic.dialogs:
-            return f'the page said "{self.traffic.dialogs[-1][:200]}"'
-        return _NOTHING
-
-    async def _accepted(self, form: list[str], known: tuple[str, ...], name: str) -> None:
-        """Take a page that answers well and says no for what it is: the form is back, with errors that are new."""
-        said = [text for text in await refusals(self.page) if text not in known]
-        if said and (not self._proof_follows or await is_still_there(self.page, form)):
-            text = self.texts.scrub(f"the page says no: {quoted(said)}")
-            raise failed(FailureKind.EXPECTATION_NOT_MET, Side.NOT_KNOWN, name, text)
 
     async def _expect(self, expect: Expect, name: str) -> None:
         if expect.target is not None:
@@ -387,7 +317,7 @@ class Session:
             if met:
                 self._note_proof(expect.text)
                 return
-            if time.monotonic() - begun_s > self._wait_s:
+            if time.monotonic() - begun_s > self.wait_s:
                 beginning = " ".join((await self.page_text()).split())[:300]
                 raise failed(
                     FailureKind.EXPECTATION_NOT_MET,
@@ -395,7 +325,7 @@ class Session:
                     name,
                     self.texts.scrub(f"no {what} at {self.page.url[:200]}; the page says: {beginning}"),
                 )
-            self._kept = False  # the page goes on changing
+            self.page_kept = False  # the page goes on changing
             await asyncio.sleep(_ASK_AGAIN_S)
 
     async def _read(self, read: Read, name: str) -> None:
@@ -432,9 +362,9 @@ class Session:
         begun_s = time.monotonic()
         while True:
             value = cut(await self._spot_text(spot, name), spot.regex)
-            if value is not None or not wait or time.monotonic() - begun_s > self._wait_s:
+            if value is not None or not wait or time.monotonic() - begun_s > self.wait_s:
                 return value
-            self._kept = False
+            self.page_kept = False
             await asyncio.sleep(_ASK_AGAIN_S)
 
     async def _spot_text(self, spot: Spot, name: str) -> str:
@@ -458,7 +388,7 @@ class Session:
 
     async def find(self, target: str, verb: str, name: str) -> Locator:
         """Return the one element that a target means, for a verb; raises as `targets.find`."""
-        element = await find(self.page, self.texts.typed(target), verb, name, self._wait_s)
+        element = await find(self.page, self.texts.typed(target), verb, name, self.wait_s)
         if self.trial is not None:
             await self.trial.note_element(target, element)
         return element
@@ -511,7 +441,7 @@ class Session:
         if status is not None and status >= 400:
             raise StepFailed(http_failure(status, name, last.url))
 
-    async def _follow_popup(self, before: int, name: str) -> None:
+    async def follow_popup(self, before: int, name: str) -> None:
         """Go on in a page that a click opened beside ours, if it is one of the vendor's; close any other."""
         opened = self.traffic.opened_since(before)
         for popup in opened[:-1]:
@@ -520,7 +450,7 @@ class Session:
             return
         popup = opened[-1]
         with contextlib.suppress(TooSlow):
-            await popup.wait_for_load_state("domcontentloaded", timeout=self._wait_s * 1000)
+            await popup.wait_for_load_state("domcontentloaded", timeout=self.wait_s * 1000)
         if popup.url.startswith(("http://", "https://")):
             self.page = popup
             await self.traffic.watch_page(popup)
@@ -533,7 +463,7 @@ class Session:
     async def capture(self, step: str, frame: Frame | None = None) -> None:
         """Keep the page as it stands: screenshot, source (of a frame, if one is given) and what it is called."""
         at_utc = self.tools.clock.now_utc()
-        self._captures, self._kept = self._captures + 1, True
+        self._captures, self.page_kept = self._captures + 1, True
         name = f"{self._captures:02d}-" + re.sub(r"[^a-z0-9]+", "-", step.lower()).strip("-")
         artifacts: list[Artifact] = []
         try:
