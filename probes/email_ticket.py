@@ -75,14 +75,14 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
         return Seen(outcome=ContactOutcome.FAILED, failure=_not_begun(exc.failure), handle=spec.handle)
     (act,) = acts(spec)
     tools.gate.check(act)
-    artifact = tools.artifacts.put(outgoing.raw, "message/rfc822", f"sent-{outgoing.key}.eml")
+    artifact = tools.artifacts.put(outgoing.kept, "message/rfc822", f"sent-{outgoing.key}.eml")
     delivery = await box.send(outgoing)
     failure = _scrubbed(delivery.failure, tools)
     if delivery.left is Left.NO:
         return Seen(outcome=ContactOutcome.FAILED, failure=failure, handle=spec.handle)
     written = _written(spec, outgoing, tools.clock.now_utc(), sure=delivery.left is Left.YES)
     if delivery.left is Left.UNSURE:
-        found = await _look_for(spec, replace(earlier, written=(*earlier.written, written)), box, tools)
+        found = await _look_for(replace(earlier, written=(*earlier.written, written)), box, tools)
         outcome = ContactOutcome.DONE if found.trace is Trace.FOUND else ContactOutcome.UNKNOWN
         return replace(found.seen, outcome=outcome, failure=failure)
     try:
@@ -127,29 +127,24 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
     earlier = _handle_of(spec, since_real_utc)
     written = _written(spec, outgoing, since_utc, sure=False)
     try:
-        return await _look_for(spec, replace(earlier, written=(*earlier.written, written)), box, tools)
+        return await _look_for(replace(earlier, written=(*earlier.written, written)), box, tools)
     except MailboxFailed as exc:
         from probes.errors import Unavailable
 
         raise Unavailable(f"the mailbox cannot be read: {tools.secrets.scrub(exc.failure.text)}") from exc
 
 
-async def _look_for(spec: Spec, handle: Handle, box: Mailbox, tools: Tools) -> Reconciled:
+async def _look_for(handle: Handle, box: Mailbox, tools: Tools) -> Reconciled:
     """Look for signs of the last mail of a handle, in the folder of sent mail and among what came."""
-    from probes.mail.ticket import act_payload, read_ticket
+    from probes.mail.ticket import read_ticket
 
-    *_, last = handle.written
-    sent_at_utc = await box.sent_at_utc(last.message_id)
-    if sent_at_utc is not None:
-        sure = replace(last, sure=True)
-        sighting = Sighting(what=act_payload(sure, spec.reference), at_utc=last.at_utc)
-        seen = Seen(sightings=(sighting,), handle=replace(handle, written=(*handle.written[:-1], sure)))
-        return Reconciled(trace=Trace.FOUND, how="a copy lies in the folder of sent mail", seen=seen)
+    in_sent = await box.sent_at_utc(handle.written[-1].message_id) is not None
     read = await read_ticket(box, handle, tools)
-    if read.handle.written[-1].sure:
-        seen = Seen(sightings=tuple(read.sightings), handle=read.handle)
-        return Reconciled(trace=Trace.FOUND, how="mail came that answers to it", seen=seen)
-    return Reconciled(trace=Trace.UNKNOWN, how="no sign of it yet", seen=Seen(handle=handle))
+    if not read.handle.written[-1].sure:
+        return Reconciled(trace=Trace.UNKNOWN, how="no sign of it yet", seen=Seen(handle=handle))
+    how = "a copy lies in the folder of sent mail" if in_sent else "mail came that answers to it"
+    seen = Seen(sightings=tuple(read.sightings), handle=read.handle)
+    return Reconciled(trace=Trace.FOUND, how=how, seen=seen)
 
 
 def _mailbox(channel: Channel, tools: Tools) -> Mailbox:

@@ -74,6 +74,10 @@ def _time(plan: Plan, wanted: Wanted, lasts_until_utc: datetime) -> Iterator[str
         waits_s = sum(step.wait.at_most.s for step in scenario.steps if step.wait is not None)
         if waits_s > plan.limits.audit_at_most.s:
             yield f'the waits of "{scenario.id}" take longer than limits.audit_at_most: its last steps may not come'
+        opened = {step.open for step in scenario.steps if step.open is not None}
+        kinds = {channel.kind for each in plan.vendors for name, channel in each.channels.items() if name in opened}
+        if kinds == {"email_ticket"}:  # looking into our own mailbox bothers nobody
+            continue
         for index, step in enumerate(scenario.steps, start=1):
             if step.wait is not None and step.wait.look_every is not None and step.wait.look_every.s < 60:
                 yield f'step {index} of "{scenario.id}" looks more than once a minute, which a vendor may take amiss'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -25,9 +26,10 @@ _LONGEST_SUBJECT = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A mail ready to go. `subject` and `text` hold references where the mail itself holds secrets."""
+    """A mail ready to go. `kept`, `subject` and `text` hold references where the mail itself holds secrets."""
 
     raw: bytes
+    kept: bytes
     message_id: str
     key: str
     sender: str
@@ -106,23 +108,28 @@ def compose(spec: Spec, account: MailAccount, secrets: Secrets, now_utc: datetim
         )
     tagged = sub_addressed(address, spec.reference, account.delimiter) if channel.sub_address != "none" else address
     sender = tagged if channel.sub_address is SubAddress.FROM else address
-    mail = EmailMessage(policy=SMTP)
-    name = one_line(secrets.reveal(spec.values.get("persona.name", "")))
-    mail["From"] = Address(name, addr_spec=sender)
-    mail["To"] = Address(addr_spec=wanted.recipient)
-    if channel.sub_address is SubAddress.REPLY_TO:
-        mail["Reply-To"] = Address(name, addr_spec=tagged)
-    mail["Subject"] = wanted.subject if wanted.subject_is_theirs else one_line(secrets.reveal(wanted.subject))
-    mail["Date"] = format_datetime(now_utc)
     own_id = message_id(spec, wanted.text, domain_of(account.address))
-    mail["Message-ID"] = own_id
-    if wanted.in_reply_to:
-        mail["In-Reply-To"] = wanted.in_reply_to[-1]
-        mail["References"] = " ".join(wanted.in_reply_to)
-    mail.set_content(secrets.reveal(wanted.text), charset="utf-8")
-    raw = mail.as_bytes()
+
+    def built(reveal: Callable[[str], str]) -> bytes:
+        mail = EmailMessage(policy=SMTP)
+        name = one_line(reveal(spec.values.get("persona.name", "")))
+        mail["From"] = Address(name, addr_spec=sender)
+        mail["To"] = Address(addr_spec=wanted.recipient)
+        if channel.sub_address is SubAddress.REPLY_TO:
+            mail["Reply-To"] = Address(name, addr_spec=tagged)
+        mail["Subject"] = wanted.subject if wanted.subject_is_theirs else one_line(reveal(wanted.subject))
+        mail["Date"] = format_datetime(now_utc)
+        mail["Message-ID"] = own_id
+        if wanted.in_reply_to:
+            mail["In-Reply-To"] = wanted.in_reply_to[-1]
+            mail["References"] = " ".join(wanted.in_reply_to)
+        mail.set_content(reveal(wanted.text), charset="utf-8")
+        return mail.as_bytes()
+
+    raw = built(secrets.reveal)
     return Outgoing(
         raw=raw,
+        kept=built(str),
         message_id=own_id,
         key=parse_headers(raw).key,
         sender=tagged,  # what cannot be delivered comes back to the case as well

@@ -7,7 +7,7 @@ deep) is not taken apart: its words are then null, and `trouble` says why. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
@@ -65,6 +65,31 @@ def read_letter(raw: bytes, *, cut: bool = False) -> Letter:
         returned=found.returned,
         trouble=FailureKind.TOO_LARGE if too_much else trouble,
     )
+
+
+def without_secrets(raw: bytes, scrub: Callable[[str], str]) -> bytes:
+    """Return a mail as it is kept: secrets that stand in it in clear, or behind its encodings, are taken out.
+
+    A mail without secrets is kept byte for byte.
+    """
+    kept = scrub(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    if _is_bomb(kept):
+        return kept
+    message = BytesParser(policy=compat32).parsebytes(kept)
+    changed = False
+    for part in _leaves(message):
+        if part.get_content_maintype() != "text":
+            continue
+        text = text_in(_payload(part), part.get_content_charset())
+        if (clean := scrub(text)) != text:
+            changed = True
+            kind = part.get_content_type()
+            for name in ("Content-Transfer-Encoding", "Content-Type"):
+                del part[name]
+            part["Content-Type"] = f'{kind}; charset="utf-8"'
+            part["Content-Transfer-Encoding"] = "8bit"
+            part.set_payload(clean.encode("utf-8", "surrogateescape").decode("ascii", "surrogateescape"))
+    return message.as_bytes() if changed else kept
 
 
 def _is_bomb(raw: bytes) -> bool:

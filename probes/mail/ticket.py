@@ -25,7 +25,7 @@ from probes.mail.account import domain_of
 from probes.mail.channel import Handle, Written
 from probes.mail.heads import Headers
 from probes.mail.index import Entry, Identity
-from probes.mail.letter import Letter, read_letter
+from probes.mail.letter import Letter, read_letter, without_secrets
 from probes.mail.mailbox import Mailbox
 from probes.mail.numbers import number_in_text, ticket_numbers
 from probes.mail.returned import Report, delivery_report, returned_failure
@@ -77,6 +77,9 @@ async def read_ticket(box: Mailbox, handle: Handle, tools: Tools) -> TicketRead:
     asked_at_utc = tools.clock.now_utc()
     await box.refresh(handle.since_utc, by=handle.reference)
     read = TicketRead(handle)
+    for written in handle.written:
+        if not written.sure and await box.sent_at_utc(written.message_id) is not None:
+            _prove(read, frozenset({written.message_id}))
     while True:  # what one mail teaches (the desk's number) may place another
         entries = [
             each for each in await box.of(identity(read.handle)) if each[0].head.headers.key not in read.handle.seen
@@ -100,7 +103,7 @@ async def _take(entry: Entry, trust: Trust, box: Mailbox, read: TicketRead, tool
     if headers.key in handle.seen:
         return  # a further copy
     if (headers.get("message-id") or "").strip() in {each.message_id for each in handle.written}:
-        _prove(read)
+        _prove(read, frozenset(headers.message_ids("message-id")))
         read.handle = replace(read.handle, seen=(*handle.seen, headers.key))
         return
     too_large = entry.head.size_bytes > MOST_BYTES
@@ -114,7 +117,8 @@ async def _take(entry: Entry, trust: Trust, box: Mailbox, read: TicketRead, tool
         trust = entry.placed.trust or trust
     letter = await asyncio.to_thread(read_letter, raw, cut=too_large)
     name = f"mail-{headers.key}{'-beginning' if too_large else ''}.eml"
-    artifact = tools.artifacts.put(raw, "message/rfc822", name)
+    kept = await asyncio.to_thread(without_secrets, raw, tools.secrets.scrub)
+    artifact = tools.artifacts.put(kept, "message/rfc822", name)
     _see(_Mail(entry, trust, letter, artifact), box, read, tools)
 
 
@@ -136,8 +140,10 @@ def _see(mail: _Mail, box: Mailbox, read: TicketRead, tools: Tools) -> None:
     report = delivery_report(mail.letter)
     returned = report is not None
     side = Side.NETWORK if returned else Side.OURS if box.account.receives(headers.from_address or "") else Side.VENDOR
-    if mail.trust in (Trust.MESSAGE_ID, Trust.SUB_ADDRESS, Trust.REFERENCE):
-        _prove(read)
+    if mail.trust is not Trust.NUMBER:
+        named = (*headers.message_ids("in-reply-to"), *headers.message_ids("references"))
+        inner = mail.letter.returned.message_ids("message-id") if mail.letter.returned is not None else ()
+        _prove(read, frozenset((*named, *inner)))
     subject = headers.get("subject")
     facts = _facts(mail, report, box, tools)
     message = MessageSeen(
@@ -189,14 +195,13 @@ def _came(entry: Entry, trust: Trust, handle: Handle, tools: Tools) -> tuple[dat
     return audit(seen), audit(absent) if absent is not None else None, ClockName.OURS
 
 
-def _prove(read: TicketRead) -> None:
-    """Something has come of our mails: those whose fate was open have left."""
+def _prove(read: TicketRead, ids: frozenset[str]) -> None:
+    """Take for sent, of our mails whose fate is open, those that a sign names; any sign proves the first mail."""
     for written in read.handle.written:
-        if not written.sure:
+        if not written.sure and (written.opens or written.message_id in ids):
             read.sightings.append(Sighting(what=act_payload(written, read.handle.reference), at_utc=written.at_utc))
-    if not all(written.sure for written in read.handle.written):
-        sure = tuple(replace(written, sure=True) for written in read.handle.written)
-        read.handle = replace(read.handle, written=sure)
+            sure = tuple(replace(each, sure=True) if each is written else each for each in read.handle.written)
+            read.handle = replace(read.handle, written=sure)
 
 
 def act_payload(written: Written, reference: str) -> Payload:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from email.message import EmailMessage
 
 import pytest
 
 from probes import email_ticket
 from probes.errors import FailureKind, Side
-from probes.events import ContactOutcome, MessageSeen, TicketSubmitted
+from probes.events import Action, ContactOutcome, MessageSeen, MessageSent, TicketSubmitted
 from probes.mail.account import Security, Server
+from probes.model import Trace
 from tests.mail import kit
 from tests.mail.rough import Rough, rough
 
@@ -113,16 +115,54 @@ async def test_the_envelope_comes_back_to_the_case_and_bcc_nobody(server: kit.Ma
 
 async def test_secrets_travel_and_are_not_kept(server: kit.MailServer) -> None:
     behaviour = Rough()
-    vault = kit.Vault({"${env:PIN}": "pin-90210-pin"})
+    secret = "p=90210=Ä=pin"  # one that the encodings of mail write otherwise
+    vault = kit.Vault({"${env:PIN}": secret})
     texts = {"problem.body": "My customer PIN is ${env:PIN}.", "problem.subject": "PIN\r\nBcc: x@y.example"}
-    values = kit.VALUES | texts
     with rough(behaviour) as smtp:
         mailboxes = source(server, smtp)
-        seen = await email_ticket.submit(kit.spec(values=values), kit.tools(mailboxes, vault=vault))
+        tools = kit.tools(mailboxes, vault=vault)
+        seen = await email_ticket.submit(kit.spec(values=kit.VALUES | texts), tools)
+        raw = behaviour.taken[0].content
+        assert isinstance(raw, bytes)
+        assert secret in kit.read(raw).get_content()
+        assert kit.read(raw)["Bcc"] is None
+        (sent,) = kit.payloads(seen, TicketSubmitted)
+        assert (sent.text, sent.subject) == ("My customer PIN is ${env:PIN}.", "PIN Bcc: x@y.example")
+        own_id = kit.read(raw)["Message-ID"]
+        for number, cte in enumerate(("base64", "quoted-printable", "8bit")):
+            answer = EmailMessage()
+            answer["From"], answer["In-Reply-To"], answer["Message-ID"] = "a@vendor.example", own_id, f"<{number}@v>"
+            answer.set_content(f"You wrote: {secret}\n", cte=cte)
+            server.deliver(answer.as_bytes())
+        looked = await email_ticket.collect(seen.handle, tools)
         await mailboxes.close()
-    raw = behaviour.taken[0].content
-    assert isinstance(raw, bytes)
-    assert "pin-90210-pin" in kit.read(raw).get_content()
-    assert kit.read(raw)["Bcc"] is None
-    (sent,) = kit.payloads(seen, TicketSubmitted)
-    assert (sent.text, sent.subject) == ("My customer PIN is ${env:PIN}.", "PIN Bcc: x@y.example")
+    assert [each.text for each in kit.payloads(looked, MessageSeen)] == ["You wrote: ${env:PIN}"] * 3
+    for sighting in (*seen.sightings, *looked.sightings):
+        for artifact in sighting.artifacts:
+            kept = tools.artifacts.get(artifact)
+            assert "${env:PIN}" in kit.read(kept).get_content()
+            assert secret.encode() not in kept
+
+
+async def test_a_reply_whose_answer_was_lost_is_proved_by_its_own_sign_alone(server: kit.MailServer) -> None:
+    behaviour = Rough()
+    with rough(behaviour) as smtp:
+        mailboxes = source(server, smtp)
+        tools = kit.tools(mailboxes)
+        opened = await email_ticket.submit(kit.spec(), tools)
+        behaviour.data = "drop"
+        spec = kit.spec(action=Action.REPLY, text="Any news?", handle=opened.handle)
+        replied = await email_ticket.submit(spec, tools)
+        assert (replied.outcome, kit.payloads(replied, MessageSent)) == (ContactOutcome.UNKNOWN, [])
+        first, second = (
+            kit.read(each.content)["Message-ID"] for each in behaviour.taken if isinstance(each.content, bytes)
+        )
+        server.deliver(kit.mail("On your first mail.", in_reply_to=first))
+        seen = await email_ticket.collect(replied.handle, tools)
+        assert kit.payloads(seen, MessageSent) == []
+        server.deliver(kit.mail("On your second mail.", in_reply_to=second))
+        seen = await email_ticket.collect(seen.handle, tools)
+        assert [each.text for each in kit.payloads(seen, MessageSent)] == ["Any news?"]
+        again = await email_ticket.reconcile(spec, tools.clock.now_utc(), tools)
+        assert again.trace is Trace.FOUND
+        await mailboxes.close()
