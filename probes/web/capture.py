@@ -31,7 +31,13 @@ _SOURCE = """longest => {
   return text.length <= longest ? text : text.slice(0, longest)
     + `\\n<!-- cut here: the whole page has ${text.length} characters -->`;
 }"""
-_SIZE = "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+# From the top: a bar that stays in sight would otherwise stand in the middle of the picture, over what was written.
+_SIZE = """() => {
+  const size = [document.documentElement.scrollWidth, document.documentElement.scrollHeight, scrollX, scrollY];
+  scrollTo({left: 0, top: 0, behavior: 'instant'});
+  return size;
+}"""
+_BACK = "([left, top]) => scrollTo({left, top, behavior: 'instant'})"
 
 T = TypeVar("T")
 
@@ -57,7 +63,7 @@ async def screenshot(
         masks.append(frame.locator("input[type=password]"))
         masks += [frame.get_by_text(secret) for secret in secrets if len(secret) >= _SHORTEST_SECRET]
     too_tall = height > TALLEST_PICTURE_PX
-    return await _within_reason(
+    picture = await _within_reason(
         page.screenshot(
             full_page=True,
             clip={"x": 0, "y": 0, "width": max(1, width), "height": TALLEST_PICTURE_PX} if too_tall else None,
@@ -68,6 +74,9 @@ async def screenshot(
         ),
         patience_s,
     )
+    if picture is not None and (size[2] or size[3]):
+        await _within_reason(page.evaluate(_BACK, [size[2], size[3]]), patience_s)
+    return picture
 
 
 async def _within_reason(work: Coroutine[Any, Any, T], patience_s: float) -> T | None:

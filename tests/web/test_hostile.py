@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import signal
 import threading
@@ -359,6 +360,30 @@ async def test_a_tall_page_gives_a_bounded_picture(tools: Tools) -> None:
     pictures = [artifact for artifact in seen.sightings[0].artifacts if artifact.media_type == "image/png"]
     data = tools.artifacts.get(pictures[0])
     assert int.from_bytes(data[20:24], "big") == 10_000
+
+
+async def test_a_bar_that_stays_in_sight_hides_nothing_in_a_picture(tools: Tools) -> None:
+    """Filling a field far down scrolls the page; the picture shows the page from its top all the same."""
+    bar = "<div style='position:fixed;top:0;left:0;right:0;height:60px;background:#f00'></div>"
+    bar += "<div style='height:2000px'></div>"
+    with site(desk(form=bar + FORM)) as here:
+        seen = await opened(here, tools)
+    assert seen.failure is None
+    first, filled = (each.artifacts[-1] for each in seen.sightings[:2])
+    async with tools.browser.context(frozenset()) as context:
+        page = await context.new_page()
+        pictures = [base64.b64encode(tools.artifacts.get(each)).decode() for each in (first, filled)]
+        rows = [await page.evaluate(RED_ROWS, picture) for picture in pictures]
+    assert rows == [[0, 59], [0, 59]]
+
+
+RED_ROWS = """async png => { const image = new Image(); image.src = 'data:image/png;base64,' + png;
+  await image.decode();
+  const canvas = document.createElement('canvas'); canvas.width = 1; canvas.height = image.height;
+  const brush = canvas.getContext('2d'); brush.drawImage(image, -5, 0);
+  const rows = brush.getImageData(0, 0, 1, image.height).data.reduce((red, value, at, all) =>
+    at % 4 === 0 && value === 255 && all[at + 1] === 0 ? [...red, at / 4] : red, []);
+  return [rows[0], rows[rows.length - 1]]; }"""
 
 
 # --- looking ---
