@@ -27,7 +27,7 @@ from probes.errors import Side
 from probes.events import MessageSeen
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "messages"
-PARTS = ("written_with_the_rules", "held_out", "desks", "second", "fresh")
+PARTS = ("written_with_the_rules", "held_out", "desks", "second", "fresh", "last")
 WRITTEN = datetime(2026, 3, 4, 10, 0)  # noqa: DTZ001 - by the vendor's clock, whose zone the language gives
 PLACES = {
     "en": ("Europe/London", "GB"), "de": ("Europe/Berlin", "DE"), "fr": ("Europe/Paris", "FR"),

@@ -379,7 +379,9 @@ def _kind(
     if signs.get("system") and len(parts) <= 3 and not person and not engaged and not machine:
         return MessageKind.NOTICE, signs["system"][0], 0.85
     if machine:
-        if signs.get("bounce") or len(machine) > len(person) or ("robot" in signs and not person):
+        # "I am Sky, ask me anything", "Ms Osei stands in for me": words of a person's kind that say nothing of our case
+        alone = (signs.get("away") or signs.get("robot")) and len(person) <= 1 and not engaged and not substance
+        if signs.get("bounce") or alone or len(machine) > len(person) or ("robot" in signs and not person):
             return MessageKind.MACHINE, machine[0], 0.9 if not person else 0.7
         if warm >= 2 and machine[0] > 0:
             return MessageKind.ANSWER, person[0], 0.7  # a person's words with a survey or the like at the end
