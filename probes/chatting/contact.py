@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # Real seconds.
 _OPENING_MAY_TAKE_S = 180.0
 _SETTLES_S = 3.0
-_LAST_PAGE_S = 20.0
+_LAST_PAGE_S = 10.0
 _STOP_TEXT = "everything was stopped"
 
 
@@ -119,7 +119,8 @@ class ChatContact:
             noticed = opening.may_be_noticed or self._watch.standing.there_at is not None
             if failure is None:
                 failure = Failure(FailureKind.STOPPED, Side.OURS, "open", how or "")
-            await self._keep("open failed")
+            if failure.kind is not FailureKind.TIMEOUT:
+                await self._keep("open failed")
             return self._not_opened(failure, noticed=noticed and opening.began_at is not None)
         self._opened(opening.began_at)
         self._watch.wants_picture()
@@ -209,7 +210,8 @@ class ChatContact:
             self._watch.end(Side.OURS, reason, at)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        await self._keep("end")
+        if failure is None or failure.kind is not FailureKind.TIMEOUT:  # such a page cannot be kept either
+            await self._keep("end")
         self._watch.close()
         outcome = ContactOutcome.DONE if how is None or stopped else ContactOutcome.CAP_REACHED
         if stopped and failure is None:
