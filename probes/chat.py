@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 NAME, VERSION = "chat", 1
 ACTIONS = frozenset({Action.CHAT})
 
-__all__ = ["ACTIONS", "NAME", "VERSION", "Channel", "Handle", "abandon", "acts", "collect", "reconcile", "submit"]
+__all__ = ["ACTIONS", "NAME", "VERSION", "Channel", "Handle", "abandon", "acts", "collect", "in_words",
+           "reconcile", "submit"]  # fmt: skip
 
 # Real seconds.
 _AGAIN_S, _AGAIN_PRACTICE_S, _ELSEWHERE_S = 2.0, 0.2, 5.0
@@ -129,6 +130,14 @@ async def abandon(handle: Handle, tools: Tools) -> Handle:
     if contact is not None:
         await contact.end(_ENDS_WITHIN_S)
     return handle
+
+
+def in_words(spec: Spec) -> tuple[str, ...]:
+    """Return the script that a spec names in words, its texts filled in; secrets stay out."""
+    from probes.chatting.script_words import told
+
+    channel = _channel(spec)
+    return told(channel.scripts[spec.script or ""], {**spec.values, "reference": spec.reference})
 
 
 async def _not_here(handle: Handle, tools: Tools) -> Seen:

@@ -72,6 +72,17 @@ def test_what_a_chat_reaches_is_named_before() -> None:
     assert acts[0].longest == of.chat_at_most
 
 
+def test_a_script_is_told_in_words_before_anything_is_said() -> None:
+    told = chat.in_words(spec(channel(url="https://vendor.example/")))
+    assert told[1] == 'write "Invoice 4711 lists the same licence two times."'
+    assert told[3:6] == (
+        "ask for a person",
+        "wait until a person is there, 30 s at most (called agent)",
+        "if agent is human",
+    )
+    assert told[-2:] == ("otherwise", '  write "Then I give up."')
+
+
 def test_names_that_stand_for_nothing_are_refused() -> None:
     of = channel(url="https://vendor.example/", scripts={"ask": [{"say": "I am {persona.shoe_size}"}]})
     with pytest.raises(UserError, match="shoe_size"):
