@@ -371,7 +371,7 @@ class NoticeSeen:
     """A notice of the chat itself, seen for the first time or saying something new; `text` as it stands there.
 
     `name` is of whom it speaks, `position` our place in the queue (1: next), `announced_wait_s` the wait that it
-    announces; null where it does not say.
+    announces; null where it does not say. `absent_at_utc` as in MessageSeen.
     """
 
     KIND: ClassVar[str] = "notice_seen"
@@ -380,6 +380,7 @@ class NoticeSeen:
     name: str | None
     position: int | None
     announced_wait_s: float | None
+    absent_at_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,13 @@ def tell_chat(chat: ChatRead) -> Iterable[tuple[datetime, str, tuple[Event, ...]
         yield chat.ended.at_utc, _told_of_end(chat), (chat.ended,)
 
 
+def absent_at(event: Event) -> datetime:
+    """Return our last look that did not show what an event says; the event's own moment where none is known."""
+    what = event.what
+    looked = what.absent_at_utc if isinstance(what, MessageSeen | NoticeSeen) else None
+    return looked if looked is not None else event.at_utc
+
+
 def _told_of_queue(event: Event) -> str | None:
     what = event.what
     assert isinstance(what, NoticeSeen)

@@ -122,7 +122,7 @@ def serve_practice(directory: Path, factor: float, *, say: Callable[[str], None]
         addresses = vendor.addresses
         say(f"portal     {addresses.portal}")
         if addresses.chat is not None:
-            say(f"chat       {addresses.chat}")
+            say(f"chat       {addresses.chat} (holdproof run {folder / 'chat-plan.yaml'} …)")
         say(f"telephone  {addresses.phone} (exchange {addresses.exchange})")
         say(f"truth      {folder / 'vendor'}")
         say(f"audit it   holdproof run {folder / PLAN} --home {folder / 'home'}")
@@ -135,7 +135,7 @@ def _introduce(vendor: PracticeVendor, home: Path, plan: Path) -> None:
     """Write a plan that names this vendor's addresses, and the settings to reach it, into a home of their own."""
     home.mkdir(parents=True, exist_ok=True)
     write_env_file(home / ENV_FILE, vendor.settings())
-    vendor.write_plan(plan)
+    vendor.write_plans(plan)
 
 
 def _clock(factor: float) -> Clock:

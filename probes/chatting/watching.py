@@ -82,6 +82,7 @@ class Watch:
         self._human_names: set[str] = set()
         self.arriving = True  # a page that is still coming may be too busy to answer
         self._keeping_at: datetime | None = None
+        self._absent_at: datetime | None = None
         self.last_artifacts: tuple[Artifact, ...] = ()
         self.held_from: datetime | None = self._clock.now_utc()  # nothing is told before the chat's opening is
 
@@ -108,7 +109,7 @@ class Watch:
 
     async def look(self) -> None:
         """Look once."""
-        before = self._clock.now_utc()
+        before, self._absent_at = self._clock.now_utc(), self.transcript.looked_at
         shown = await self._page.look()
         now = self._clock.now_utc()
         if shown.there:
@@ -199,12 +200,19 @@ class Watch:
                 continue
             queue_shown = queue_shown or notice.means is NoticeKind.QUEUE
             if text not in self._loose:
-                self._notice(text, notice, now)
+                self._notice(text, notice, now, self._absent_at)
         if self._loose and not queue_shown and any(read_notice(text).means is NoticeKind.QUEUE for text in self._loose):
             self._leave_queue(now)
         self._loose = set(texts)
 
-    def _notice(self, text: str, notice: Notice, at: datetime, artifacts: tuple[Artifact, ...] = ()) -> None:
+    def _notice(
+        self,
+        text: str,
+        notice: Notice,
+        at: datetime,
+        absent_at: datetime | None,
+        artifacts: tuple[Artifact, ...] = (),
+    ) -> None:
         """Note what a notice says, and tell it where it says something new."""
         standing, kind = self.standing, notice.means
         if kind is NoticeKind.QUEUE:
@@ -213,12 +221,14 @@ class Watch:
             self._joined(notice.name, at)
         if kind is NoticeKind.OTHER or _says_more(notice, self._told.get(kind)):
             self._told[kind] = notice
-            self._tell_notice(text, notice, at, artifacts)
+            self._tell_notice(text, notice, at, absent_at, artifacts)
         if kind is NoticeKind.ENDED:
             side = Side.OURS if notice.of_us else Side.VENDOR
             self.end(side, f'notice "{plain(text)[:150]}"', at)
 
-    def _tell_notice(self, text: str, notice: Notice, at: datetime, artifacts: tuple[Artifact, ...]) -> None:
+    def _tell_notice(
+        self, text: str, notice: Notice, at: datetime, absent_at: datetime | None, artifacts: tuple[Artifact, ...]
+    ) -> None:
         name = self._scrub(notice.name[:_LONGEST_NAME]) if notice.name else None
         payload = NoticeSeen(
             text=self._scrub(bounded(text, 1000)),
@@ -226,6 +236,7 @@ class Watch:
             name=name,
             position=notice.position,
             announced_wait_s=notice.announced_wait_s,
+            absent_at_utc=absent_at,
         )
         self._add(payload, at, artifacts)
 
@@ -288,7 +299,7 @@ class Watch:
             return  # told when we wrote it
         notice = read_notice(item.text)
         if self._is_notice(line):
-            self._notice(item.text, notice, line.first_at, artifacts)
+            self._notice(item.text, notice, line.first_at, line.absent_at, artifacts)
             return
         self._add(
             MessageSeen(
@@ -310,7 +321,7 @@ class Watch:
         self._contact.handle = replace(handle, seen=(*handle.seen, line.key))
         says_wait = notice.means is NoticeKind.QUEUE and (notice.position or notice.announced_wait_s)
         if item.ours is not True and (says_wait or notice.means in (NoticeKind.ENDED, NoticeKind.TRANSFERRED)):
-            self._notice(item.text, notice, line.first_at, artifacts)
+            self._notice(item.text, notice, line.first_at, line.absent_at, artifacts)
 
     def add(self, what: Payload, at: datetime, artifacts: tuple[Artifact, ...] = ()) -> None:
         """Add something that we did."""

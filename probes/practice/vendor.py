@@ -133,14 +133,25 @@ class PracticeVendor:
             "HOLDPROOF_PRACTICE_CUSTOMER": CUSTOMER,
         }
 
-    def write_plan(self, path: Path) -> None:
-        """Write the character's plan for the product, with this vendor's addresses, numbers and clock in it.
+    def write_plans(self, path: Path) -> None:
+        """Write the character's plan to `path`, and beside it the other plans that it has (chat-plan.yaml).
+
+        Raises:
+            UserError: as `write_plan`.
+        """
+        assert self._folder is not None
+        self.write_plan(path)
+        for other in sorted(self._folder.glob("*-plan.yaml")):
+            self.write_plan(path.with_name(other.name), other.name)
+
+    def write_plan(self, path: Path, name: str = "plan.yaml") -> None:
+        """Write a plan of the character's for the product, with this vendor's addresses, numbers and clock in it.
 
         Raises:
             UserError: the character has no plan, or its plan needs a portal and there is none.
         """
         assert self._folder is not None
-        template = self._folder / "plan.yaml"
+        template = self._folder / name
         if not template.exists():
             raise UserError(f'the practice character "{self.character}" has no plan', fix="choose another, as everyday")
         addresses = self.addresses

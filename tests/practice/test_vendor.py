@@ -30,6 +30,13 @@ def test_the_plan_that_it_writes_is_one_that_the_product_takes(start: Start, tmp
     assert (channels["portal"].url, channels["phone"].number) == (vendor.addresses.portal, vendor.addresses.phone)
 
 
+def test_the_plan_of_its_chat_stands_beside_the_other(start: Start, tmp_path: Path) -> None:
+    vendor = start(factor=600.0)
+    vendor.write_plans(tmp_path / "plan.yaml")
+    plan = read_plan(tmp_path / "chat-plan.yaml").plan
+    assert plan.vendors[0].channels["chat"].url == vendor.addresses.chat
+
+
 def test_the_portal_and_the_telephone_keep_one_truth_by_one_clock(start: Start) -> None:
     vendor = start(factor=1000.0)
     assert vendor.addresses.portal is not None

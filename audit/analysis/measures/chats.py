@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from audit.analysis import phrases
-from audit.analysis.chats import ChatRead, read_chat
+from audit.analysis.chats import ChatRead, absent_at, read_chat
 from audit.analysis.facts import Case
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
@@ -23,10 +23,12 @@ def _wait(case: Case, chat: ChatRead, begun: Event, found: Event | None) -> Iter
     last = found.at_utc if found is not None else chat.watched_until
     if last is None or last < begun.at_utc:
         return
+    absent_s = (absent_at(found) - begun.at_utc).total_seconds() if found is not None else None
     end = found or chat.ended or chat.contact.ended
     yield observed(
         case, (last - begun.at_utc).total_seconds(), last, *(e for e in (begun, end) if e is not None),
         censored=found is None, contact=chat.contact.id, channel=chat.contact.channel,
+        earliest=None if absent_s is None else max(0.0, absent_s),
     )  # fmt: skip
 
 
@@ -73,7 +75,9 @@ def _announced(case: Case) -> Iterable[Observed]:
             end = chat.person_at_utc or chat.watched_until
             if not what.announced_wait_s or end is None or end < event.at_utc:
                 continue
-            waited_s = (end - event.at_utc).total_seconds()
+            # Where our looks were far apart, the doubt is the vendor's: the person may have come right after the first.
+            came_at = absent_at(chat.person_event) if chat.person_event is not None else end
+            waited_s = max(0.0, (came_at - event.at_utc).total_seconds())
             last = chat.person_event or chat.ended or event
             announced = phrases.length(what.announced_wait_s)
             yield observed(
