@@ -18,9 +18,7 @@ import httpx
 from probes.errors import AuditError, Failure, FailureKind, Side, Unavailable, UserError
 from probes.telephony import twilio_answers as answers
 from probes.telephony import twiml
-from probes.telephony.callbacks import StatusCallback
 from probes.telephony.carrier import (
-    CallOver,
     CallRequest,
     CallState,
     CallStatus,
@@ -31,27 +29,17 @@ from probes.telephony.carrier import (
     Press,
     RawRecord,
 )
-from probes.telephony.media_stream import TOKEN_PARAMETER
 from probes.telephony.prices import minor
 from probes.telephony.public_address import PublicAddress
-from probes.telephony.twilio_api import Api, said
+from probes.telephony.twilio_acts import LiveActs
+from probes.telephony.twilio_api import Api
+from probes.telephony.twilio_calls import STEPS, Calls
 from probes.telephony.twilio_config import TwilioConfig
-from probes.telephony.twilio_errors import OVER_ALREADY, ProviderError, explained
+from probes.telephony.twilio_errors import ProviderError, explained
 from probes.telephony.twilio_hooks import Hooks
 from probes.telephony.twilio_live import TwilioLive
 from probes.telephony.twilio_records import ERROR_S, Records, raw_record, records_of
 
-_STATES = {
-    "queued": CallState.DIALLING,
-    "initiated": CallState.DIALLING,
-    "ringing": CallState.RINGING,
-    "in-progress": CallState.UP,
-    "completed": CallState.ENDED,
-    "busy": CallState.ENDED,
-    "no-answer": CallState.ENDED,
-    "failed": CallState.ENDED,
-    "canceled": CallState.ENDED,
-}
 _FAILURES = {
     "busy": Failure(FailureKind.BUSY, Side.VENDOR, "dial", "the number was busy"),
     "no-answer": Failure(FailureKind.NO_ANSWER, Side.VENDOR, "dial", "nobody answered"),
@@ -64,8 +52,6 @@ _FAILURES = {
 _BYE_FROM = {"caller": Side.OURS, "callee": Side.VENDOR}
 
 _CLOCKS_DIFFER_S = 5.0  # how far its clock may be from ours when calls are looked for
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_STEPS = ["initiated", "ringing", "answered", "completed"]
 _CHECKED_FOR_S = 300.0
 _PRICED_AFTER_S = 180.0
 _CLOSE_S = 5.0
@@ -88,7 +74,7 @@ class TwilioCarrier:
     ) -> None:
         """Keep the configuration; nothing is contacted, and nothing listens, before the first call."""
         self._config, self._api = config, Api(config)
-        self._client = self._api.client
+        self._calls, self._client = Calls(self._api), self._api.client
         self._address = address if config.auth_token else None  # callbacks are signed with the token
         self._hooks: Hooks | None = None
         if self._address is not None:
@@ -128,7 +114,7 @@ class TwilioCarrier:
         if self._address is not None:
             arguments |= self._callbacks(live.key if live else "call", request.record)
         try:
-            call = await self._place(f"calling {request.to}", arguments, _secrets(request))
+            call = await self._calls.place(f"calling {request.to}", arguments, _secrets(request))
         except DialUncertain:
             raise  # the call may be up: a live one is known by its key as soon as the provider calls back
         except BaseException:
@@ -151,7 +137,7 @@ class TwilioCarrier:
             await self._address.check()
             self._checked_s = loop.time()
         live = TwilioLive(
-            provider=self,
+            provider=LiveActs(self._calls, self._hooks, self._address),
             address=self._address,
             account_id=self._config.account_sid,
             caller_id=request.caller_id,
@@ -170,7 +156,7 @@ class TwilioCarrier:
         assert self._address is not None
         asked: dict[str, Any] = {
             "status_callback": self._address.url(f"twilio/status/{key}"),
-            "status_callback_event": _STEPS,
+            "status_callback_event": STEPS,
         }
         if record:
             asked |= {
@@ -178,23 +164,6 @@ class TwilioCarrier:
                 "recording_status_callback_event": ["completed", "absent"],
             }
         return asked
-
-    async def _place(self, doing: str, arguments: dict[str, Any], secrets: tuple[str, ...]) -> answers.CallAnswer:
-        try:
-            body = await self._api.ask(self._client.calls.create_async(**arguments))
-        except ProviderError as exc:
-            hidden = ProviderError(exc.status, exc.code, _hidden(exc.message, secrets))
-            if exc.status >= 500 or exc.status == 408:
-                raise _uncertain(doing, str(hidden)) from None
-            raise explained(hidden, doing) from None
-        except _NEVER_SENT as exc:
-            raise self._api.unreachable(doing, exc) from exc
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise _uncertain(doing, said(exc)) from exc
-        try:
-            return answers.read(answers.CallAnswer, body)
-        except Unavailable as exc:
-            raise _uncertain(doing, exc.message) from exc
 
     # --- live calls ---
 
@@ -214,7 +183,7 @@ class TwilioCarrier:
                 break
             if live.over.is_set() or live.deaf.is_set():
                 return None
-            state = (await self._call(call_id))[0]
+            state = (await self._calls.fetch(call_id))[0]
             if state is CallState.ENDED:
                 live.end()
             elif state is CallState.UP:
@@ -224,100 +193,11 @@ class TwilioCarrier:
                     up_since_s = loop.time()
         return live
 
-    async def send_document(self, call_id: str, document: str, hidden: str = "") -> None:
-        """Let a call play a document from now on; CallOver where it has ended."""
-        await self._act(call_id, lambda: self._client.calls(call_id).update_async(twiml=document), hidden)
-
-    async def start_stream(self, call_id: str, live: TwilioLive) -> None:
-        """Ask for a further stream of a call; CallOver where it has ended."""
-        try:
-            await self._act(
-                call_id,
-                lambda: self._client.calls(call_id).streams.create_async(
-                    url=live.stream_url,
-                    track="both_tracks",
-                    status_callback=live.path("stream-status"),
-                    parameter1_name=TOKEN_PARAMETER,
-                    parameter1_value=live.token,
-                ),
-            )
-        except CallOver:
-            # Services that speak the provider's API without this part of it answer in the same way.
-            if (await self._call(call_id))[0] is CallState.ENDED:
-                raise
-            raise Unavailable(f"the carrier starts no further stream of call {call_id}") from None
-
-    async def _act(self, call_id: str, call: Callable[[], Any], hidden: str = "") -> None:
-        doing = f"acting on call {call_id}"
-        try:
-            await self._api.retried(call)
-        except ProviderError as exc:
-            if exc.code in OVER_ALREADY:
-                raise CallOver(f"{doing}: it has ended") from None
-            told = _hidden(exc.message, (hidden,) if hidden else ())
-            raise explained(ProviderError(exc.status, exc.code, told), doing) from None
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise self._api.unreachable(doing, exc) from exc
-
-    async def join_call(self, live: TwilioLive, number: str, ring_at_most_s: float) -> bool:
-        """Let a telephone ring; once it is answered, bring both calls together in a room of their own.
-
-        The vendor's call is not touched before that: nobody there hears it ring, and it goes on if nobody answers.
-        """
-        assert self._address is not None and self._hooks is not None  # noqa: PT018
-        room, changed = f"holdproof-{live.key}", asyncio.Event()
-        seen: list[CallState] = []
-
-        def told(step: StatusCallback) -> None:
-            seen.append(step.state)
-            changed.set()
-
-        arguments = {
-            "to": number,
-            "from_": live.caller_id,
-            "twiml": twiml.response(twiml.conference(room)),
-            "timeout": max(1, min(600, math.ceil(ring_at_most_s))),
-            "time_limit": max(1, min(14400, math.ceil(live.longest_s))),
-            "status_callback": self._address.url(f"twilio/leg/{live.key}"),
-            "status_callback_event": _STEPS,
-        }
-        self._hooks.watch_leg(live.key, told)
-        joined = False
-        try:
-            leg = await self._place(f"calling our own telephone {number}", arguments, ())
-            live.leg_id = leg.sid
-            while not live.over.is_set() and not {CallState.UP, CallState.ENDED} & set(seen):
-                changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._config.look_s):
-                        await changed.wait()
-                if not changed.is_set():
-                    seen.append((await self._call(leg.sid))[0])
-            if live.over.is_set():
-                raise CallOver("the call ended before our own telephone was answered")
-            if CallState.ENDED not in seen:
-                await live.send(twiml.response(twiml.conference(room, live.path("hold"))))
-                joined = True
-            return joined
-        finally:
-            self._hooks.watch_leg(live.key, None)
-            if live.leg_id is not None and not joined:
-                with suppress(AuditError):
-                    await self._end(live.leg_id)
-
     # --- looking ---
-
-    async def _call(self, call_id: str) -> tuple[CallState, answers.CallAnswer, bytes]:
-        body = await self._api.read(lambda: self._client.calls(call_id).fetch_async(), f"asking for call {call_id}")
-        call = answers.read(answers.CallAnswer, body)
-        state = _STATES.get(call.status)
-        if state is None:
-            raise Unavailable(f'the carrier gives call {call_id} the status "{call.status}", which is not known')
-        return state, call, body
 
     async def status(self, call_id: str) -> CallStatus:
         """Return the call's state; once it is over, also recordings, notifications and (if bought) the summary."""
-        state, call, body = await self._call(call_id)
+        state, call, body = await self._calls.fetch(call_id)
         failure = _FAILURES.get(call.status)
         kept = await records_of(self._api, call_id, failure) if state is CallState.ENDED else Records(failure=failure)
         news = self._hooks.news(call_id) if self._hooks is not None else None
@@ -366,7 +246,7 @@ class TwilioCarrier:
         price = abs(call.price) + sum(abs(one or 0.0) for one in kept.recording_prices)
         raw: tuple[RawRecord, ...] = ()
         if live is not None and live.leg_id is not None:
-            state, leg, body = await self._call(live.leg_id)
+            state, leg, body = await self._calls.fetch(live.leg_id)
             if state is not CallState.ENDED or (leg.price is None and leg.duration):
                 return None, ()
             price, raw = price + abs(leg.price or 0.0), (raw_record("joined_call", body),)
@@ -377,19 +257,10 @@ class TwilioCarrier:
     async def hang_up(self, call_id: str) -> None:
         """End the call, ringing or answered; one that is over already stays over."""
         live = self._hooks.live(call_id) if self._hooks is not None else None
-        await self._end(call_id)
+        await self._calls.end(call_id)
         if live is not None and live.leg_id is not None:
             with suppress(AuditError):  # it ends with the room that it is in
-                await self._end(live.leg_id)
-
-    async def _end(self, call_id: str) -> None:
-        try:
-            await self._api.retried(lambda: self._client.calls(call_id).update_async(status="completed"))
-        except ProviderError as exc:
-            if exc.code not in OVER_ALREADY:
-                raise explained(exc, f"ending call {call_id}") from None
-        except (httpx.HTTPError, TimeoutError) as exc:
-            raise self._api.unreachable(f"ending call {call_id}", exc) from exc
+                await self._calls.end(live.leg_id)
 
     async def recording(self, recording_id: str) -> tuple[bytes, str]:
         """Return the recording as WAV with both sides apart."""
@@ -444,22 +315,8 @@ class TwilioCarrier:
         await self._api.close()
 
 
-def _uncertain(doing: str, why: str) -> DialUncertain:
-    return DialUncertain(
-        f"{doing}: the answer was lost, so the call may or may not have been placed ({why})",
-        fix="look in the carrier's list of calls before calling again",
-    )
-
-
 def _secrets(request: CallRequest) -> tuple[str, ...]:
     return tuple(line.digits for line in request.script if isinstance(line, Press) and line.secret)
-
-
-def _hidden(text: str, secrets: tuple[str, ...]) -> str:
-    """Take identification digits out of a text: the provider may quote the document that it refuses."""
-    for digits in secrets:
-        text = text.replace(digits, "(identification)")
-    return text
 
 
 def _moments(call: answers.CallAnswer, state: CallState) -> tuple[datetime | None, datetime | None]:

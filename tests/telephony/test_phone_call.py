@@ -448,9 +448,9 @@ def test_what_recording_listening_and_joining_cost_is_counted_where_it_is_done()
     vendor, ours = phone_call.acts(spec(both))
     assert vendor.dearest_minor == pytest.approx(10 * (5.0 + 1.0 + 0.4))
     assert ours.dearest_minor == pytest.approx(10 * 8.0)
-    (blind,) = phone_call.acts(spec(channel(MENU, **prices)))
+    (blind,) = phone_call.acts(spec(channel([{"listen": "1 min"}], **prices)))
     assert blind.dearest_minor == pytest.approx(10 * 6.0)
-    (silent,) = phone_call.acts(spec(channel(MENU, record="never", **prices)))
+    (silent,) = phone_call.acts(spec(channel([{"listen": "1 min"}], record="never", **prices)))
     assert silent.dearest_minor == pytest.approx(10 * 5.0)
 
 
