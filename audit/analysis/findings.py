@@ -47,7 +47,8 @@ _R = FindingRule
 
 RULES: tuple[FindingRule, ...] = (
     _R("unanswered_wait_s", lambda o: o.value > 0, "{value} passed without an answer by a person"),
-    _R("first_human_response_s", lambda o: o.censored,
+    # Having stopped watching within the hour says nothing of anybody.
+    _R("first_human_response_s", lambda o: o.censored and o.value >= 3600,
        "The ticket had no answer by a person for {value}, until we stopped watching"),
     _R("closed_without_answer", _yes, "The ticket was closed without an answer by a person"),
     _R("false_resolved", _yes, "The case was called resolved and had to be opened again"),
