@@ -29,7 +29,7 @@ from probes.telephony.sip_farewell import Goodbye, goodbye_of, send
 from probes.telephony.sip_journal import GOODBYE, Entry, Held, Journal
 from probes.telephony.sip_line import SipLine
 from probes.telephony.sip_records import ERROR_S, status_of
-from probes.telephony.sip_stack import JITTER_S, SipStack
+from probes.telephony.sip_stack import SipStack
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _END_AT_MOST_S = 6.0
@@ -147,7 +147,7 @@ class SipCarrier:
         """Send the request; in the stack's thread."""
         import baresip
 
-        line = SipLine(held, caller_id, ring_at_most_s, longest_s, JITTER_S, stack.forget)
+        line = SipLine(held, caller_id, ring_at_most_s, longest_s, stack.forget)
         doing = f"calling {to}"
         try:
             await stack.dial(self._config, caller_id, f"sip:{to}@{self._config.server}", line)

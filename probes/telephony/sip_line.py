@@ -57,14 +57,13 @@ class SipLine:
         caller_id: str,
         ring_at_most_s: float,
         longest_s: float,
-        jitter_s: float,
         forget: Callable[[SipLine], None],
     ) -> None:
         self._held = held
         self.caller_id, self.longest_s = caller_id, longest_s
         self.placing_at_utc = held.begun_at_utc
         self.ended_s: float | None = None
-        self._ring_at_most_s, self._jitter_s = ring_at_most_s, jitter_s
+        self._ring_at_most_s = ring_at_most_s
         self._forget = forget
         self._loop = asyncio.get_running_loop()
         self._call: Call | None = None
@@ -309,7 +308,7 @@ class SipLine:
         if self._answered_s is None:
             self._early_bytes += len(pcm)
             return
-        t_s = self._vendor.place(len(pcm) // 2, max(0.0, now_s - self._answered_s - self._jitter_s))
+        t_s = self._vendor.place(len(pcm) // 2, now_s - self._answered_s)
         if t_s is not None:
             self.pipe.put(frame(Side.VENDOR, t_s, pcm))
             if self.on_audio is not None:

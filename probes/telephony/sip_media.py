@@ -18,7 +18,7 @@ from probes.errors import Side
 from probes.telephony.carrier import Frame
 
 RATE_HZ = 8000
-_LATE_S = 0.08  # what packets and our own looks may be late without having been silence
+_LATE_S = 0.2  # what packets and our own looks may be late without having been silence
 _AHEAD_S = 2.0  # audio that would be from later than this is no audio of now
 
 
