@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -145,7 +147,12 @@ def host_of(url: str) -> str:
 
 def is_address(text: str) -> bool:
     """Whether a text is one plain mail address, without a name."""
-    return len(text) <= 254 and text.isascii() and _ADDRESS.fullmatch(text) is not None
+    if len(text) > 254 or not text.isascii() or _ADDRESS.fullmatch(text) is None:
+        return False
+    try:  # what the regular expression lets through and no mail server would take, as a..b@c
+        return Address(addr_spec=text).addr_spec == text
+    except (ValueError, IndexError, MessageError):
+        return False
 
 
 def domain_of(address: str) -> str:

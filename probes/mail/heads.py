@@ -51,6 +51,8 @@ class Headers:
     def key(self) -> str:
         """What tells a mail from others, the same for every copy of it."""
         parts = [self.get(name) or "" for name in ("message-id", "from", "date", "subject")]
+        if not parts[0]:  # then two different ones are likelier than two copies
+            parts = [f"{name}: {value}" for name, value in self.lines]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
     @property

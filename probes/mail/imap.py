@@ -129,7 +129,7 @@ class Connection:
             parts.append(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
         with _told("search", self._account):
             found = self._box.uids(" ".join(parts) or "ALL", charset=None)
-        return sorted(uid for each in found if (uid := int(each)) > after)
+        return sorted(uid for each in found if each.isdigit() and (uid := int(each)) > after)
 
     def heads(self, folder: str, uids: list[int]) -> Iterator[Head]:
         """Yield mails by their headers; what is gone meanwhile is left out."""
@@ -183,7 +183,7 @@ class Connection:
         self.select(folder)
         with _told("search", self._account):
             found = self._box.uids(f'HEADER Message-ID "{message_id}"', charset=None)
-        return [int(each) for each in found]
+        return [int(each) for each in found if each.isdigit()]
 
     def append(self, folder: str, raw: bytes) -> None:
         """Put a mail into a folder, which is made if there is none."""

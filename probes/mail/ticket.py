@@ -169,15 +169,22 @@ def _see(mail: _Mail, box: Mailbox, read: TicketRead, tools: Tools) -> None:
         if status is not None:
             after = replace(after, status=status.text)
             whats.append(status)
-    if report is not None and report.action == "failed" and read.handle.returned is None:
+    if report is not None and report.action == "failed":
         read.failure = returned_failure(report)
-        after = replace(after, returned=read.failure)
+        if _is_about_opening(mail, after):
+            after = replace(after, returned=read.failure)
     if mail.letter.trouble is not None and read.failure is None:
         read.failure = Failure(
             mail.letter.trouble, Side.VENDOR, "mailbox", f"a mail could not be read whole: {mail.artifact.name}"
         )
     read.handle = after
     read.sightings += [Sighting(what=what, at_utc=at_utc, clock=clock, artifacts=(mail.artifact,)) for what in whats]
+
+
+def _is_about_opening(mail: _Mail, handle: Handle) -> bool:
+    """Whether what came back is the mail that opened the ticket, as far as the report says which it was."""
+    inner = mail.letter.returned.message_ids("message-id") if mail.letter.returned is not None else ()
+    return not inner or inner[0] in {written.message_id for written in handle.written if written.opens}
 
 
 def _came(entry: Entry, trust: Trust, handle: Handle, tools: Tools) -> tuple[datetime, datetime | None, ClockName]:

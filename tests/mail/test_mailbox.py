@@ -117,9 +117,16 @@ async def test_returned_mail_is_an_observation_of_the_right_side(server: kit.Mai
     assert (message.side, message.mail.report, message.mail.report_code) == (Side.NETWORK, "failed", "5.1.1")
     again = await email_ticket.collect(seen.handle, tools)
     assert (again.failure, again.sightings) == (None, ())
+    reply = whole.replace("<hp-7k2m9qxa.0.0123", "<hp-7k2m9qxa.1.0123").replace("5.1.1", "4.4.1")
+    server.deliver(f"X-Original-To: robin+hp-7k2m9qxa@customer.example\n{reply}".encode())
+    later = await email_ticket.collect(again.handle, tools)
+    assert later.failure is not None
+    assert later.failure.side is Side.NETWORK
+    assert (await email_ticket.collect(later.handle, tools)).failure is None  # the ticket itself is there
 
-    ours = whole.replace("Status: 5.1.1", "Status: 5.7.1").replace("hp-7k2m9qxa.0", "hp-22222222.0")
     other = await email_ticket.submit(replace(kit.spec(), reference=OTHER), tools)
+    ours = whole.replace("Status: 5.1.1", "Status: 5.7.1")
+    ours = ours.replace("<hp-7k2m9qxa.0.0123456789ab@customer.example>", other.handle.written[0].message_id)
     server.deliver(f"X-Original-To: robin+hp-22222222@customer.example\n{ours}".encode())
     for _ in range(2):  # nothing is to be expected any more, and that is not the vendor's doing
         other = await email_ticket.collect(other.handle, tools)

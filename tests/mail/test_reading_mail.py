@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from probes.errors import FailureKind, Side
+from probes.mail.account import base_address, is_address, sub_addressed
 from probes.mail.heads import addresses_in, moment_of, parse_headers
 from probes.mail.html_text import html_text
 from probes.mail.imap import Head, Place
@@ -19,7 +20,7 @@ from probes.mail.index import Identity, Index
 from probes.mail.letter import read_letter
 from probes.mail.numbers import number_in_text, ticket_numbers
 from probes.mail.returned import Stage, delivery_report, refusal, returned_failure
-from probes.mail.threads import Trust
+from probes.mail.threads import Trust, place
 
 # Letters that mails are written in, without what a mail program itself would fold or strip.
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=40)
@@ -349,3 +350,42 @@ def test_every_mail_is_placed_once_whatever_comes_first(kinds: list[str], forget
     if forget:
         index.forget("INBOX")
         assert not list(index.of(WHO)) + list(index.of(other))
+
+
+@pytest.mark.parametrize("text", ["a@b.example", "first.last+tag@sub.b.example", "o'neil_-=x@b.example"])
+def test_addresses_that_can_be_written_to(text: str) -> None:
+    assert is_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "a@",
+        "@b",
+        "a@b@c",
+        "a b@c",
+        "<a@b.example>",
+        "a..b@c.example",
+        ".a@b",
+        "a@b..c",
+        "ä@b.example",
+        "a@b\n",
+    ],
+)
+def test_addresses_that_cannot(text: str) -> None:
+    assert not is_address(text)
+
+
+@given(st.text(max_size=40))
+def test_whatever_stands_there_is_an_address_or_not(text: str) -> None:
+    if is_address(text):
+        assert list(addresses_in(text)) == [text]
+
+
+@given(st.from_regex(r"[a-z]{1,10}(\.[a-z]{1,8})?@[a-z]{1,9}\.example", fullmatch=True))
+def test_a_sub_address_ends_where_its_address_does(address: str) -> None:
+    tagged = sub_addressed(address, "HP-7K2M9QXA", "+")
+    assert base_address(tagged, "+") == address
+    assert place(parse_headers(f"To: {tagged}\n\n".encode())).references == {"HP-7K2M9QXA"}
