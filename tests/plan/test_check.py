@@ -189,3 +189,17 @@ def test_a_promise_is_looked_at_when_it_falls_due_and_soon_after() -> None:
 def test_the_plans_own_interval_stands_above_promises() -> None:
     wait = Wait(at_most=Duration(86400), look_every=Duration(7200))
     assert look_interval_s(wait, 3600, dues_s=[60]) == 7200
+
+
+def test_mail_is_shown_before_it_is_sent() -> None:
+    plan_file = read_plan(Path(__file__).parents[1] / "mail" / "plan.yaml")
+    seen = preview(plan_file, datetime(2026, 11, 26, 12, tzinfo=UTC))
+    opening, reply = seen.acts
+    assert (opening.target, opening.at_most, reply.at_most) == ("support@desk.example", 1, 1)
+    assert (seen.most.tickets, seen.most.messages) == (1, 1)
+    text = seen.to_text()
+    assert "          From: Robin Lindgren <robin@customer.example>\n          To: support@desk.example\n" in text
+    assert "          Subject: Invoice 4711 charges us twice\n\n          Invoice 4711 of 3 November" in text
+    assert "It is the licence of October." in text
+    assert seen.to_json()["acts"][0]["shows"] == opening.shows
+    assert not [each for each in seen.warnings if "amiss" in each]
