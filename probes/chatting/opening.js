@@ -19,16 +19,20 @@ const consentButton = () => {
 
 const CHAT = /\b(live ?-?chat|web ?-?chat|chat|messenger|chatten|chatear|clavarder|discuter)\b/i;
 const TALK = /message us|talk to us|talk with|speak (to|with)|ask us|need help|contact support|get help|hilfe|nachricht|beratung|besoin d'aide|contactez|ayuda|hablar|support/i;
+const OPENERS = ['launcher', 'launch', 'bubble', 'widget', 'fab', 'opener', 'toggle', 'trigger'];
+// Many a launcher is a plain box that only its pointer gives away.
+const looksClickable = element => element.matches(CLICKS)
+  || (hasAny(tokens(words(element)), ['chat', 'livechat', 'messenger', ...OPENERS]) && style(element).cursor === 'pointer');
 const launcher = () => {
   if (cfg.parts.launcher) return select(cfg.parts.launcher).find(seen) ?? null;
   const small = window.top !== window && innerWidth < 420 && innerHeight < 260;
   const scored = [];
-  for (const element of select(CLICKS).filter(seen)) {
+  for (const element of everything().filter(one => looksClickable(one) && seen(one))) {
     const text = about(element), all = tokens(words(element)), at = box(element);
     if (text.length > 160 || at.width > 600) continue;
     let score = CHAT.test(text) ? 6 : TALK.test(text) ? 3 : 0;
     if (hasAny(all, ['chat', 'livechat', 'chatbot', 'messenger'])) score += 4;
-    if (hasAny(all, ['launcher', 'launch', 'bubble', 'widget', 'fab', 'opener'])) score += 3;
+    if (hasAny(all, OPENERS)) score += 3;
     if (isFixed(element)) score += 3;
     if (small) score += 5;
     if (at.right > innerWidth * 0.7 && at.bottom > innerHeight * 0.6) score += 1;

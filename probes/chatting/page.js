@@ -130,7 +130,7 @@ const findRoot = (input, log) => {
 
 // --- what stands in the list ---
 const TIME = /^\W*(\d{1,2}[:.]\d{2}(:\d{2})?(\s?[ap]\.?m\.?)?( uhr)?|(just )?now|gerade eben|jetzt|à l'instant|maintenant|ahora( mismo)?|(a few |an? |\d+ ?)(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)( ago)?|vor .{1,20}|il y a .{1,20}|hace .{1,20}|(today|yesterday|heute|gestern|hier|ayer|hoy|aujourd'hui)\b.{0,24})\W*$/i;
-const DAY = /^\W*((mon|tues|wednes|thurs|fri|satur|sun)day|(mon|diens|donners|frei|sams|sonn)tag|mittwoch|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo)?[ ,]*(\d{1,4}[./ -]+(\d{1,2}|\p{L}{3,10})([./ ,-]+\d{2,4})?|\p{L}{3,10} \d{1,2}(, \d{4})?|today|yesterday|heute|gestern|aujourd'hui|hier|hoy|ayer|new messages?)?\W*$/iu;
+const DAY = /^\W*((?:conversation|chat) (?:started|begun)(?: on)?:? )?((mon|tues|wednes|thurs|fri|satur|sun)day|(mon|diens|donners|frei|sams|sonn)tag|mittwoch|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo)?[ ,]*(\d{1,4}[./ -]+(\d{1,2}|\p{L}{3,10})([./ ,-]+\d{2,4})?|\p{L}{3,10} \d{1,2}(, \d{4})?|today|yesterday|heute|gestern|aujourd'hui|hier|hoy|ayer|new messages?)?\W*$/iu;
 const DELIVERY = /^\W*(sent|sending…?|sending|delivered|read|seen|not delivered|gesendet|zugestellt|gelesen|envoyé|distribué|lu|vu|enviado|entregado|leído|visto|✓+|✔+)\W*$/i;
 const NAMES = ['author', 'sender', 'username', 'nick', 'nickname', 'displayname'];
 const isName = element => { const set = tokens(words(element)); return hasAny(set, NAMES) || (set.has('name') && !set.has('file'))
@@ -141,8 +141,10 @@ const THEIRS = ['agent', 'bot', 'operator', 'incoming', 'received', 'assistant',
 const ROLES = ['bot', 'chatbot', 'robot', 'assistant', 'virtual', 'ai', 'automated', 'agent', 'operator', 'human', 'staff', 'representative'];
 const TYPING = /\b(is|are|am) (typing|writing|thinking)|typing…|typing\.\.\.|^typing$|schreibt|tippt|en train d'écrire|écrit…|est en train|está escribiendo|escribiendo|composing/i;
 const TYPING_WORDS = ['typing', 'composing', 'dots', 'writing', 'ellipsis', 'loader'];
-const messageLike = element => hasAny(tokens(words(element)), ['message', 'msg', 'bubble', 'entry', 'turn', 'utterance', 'chatmessage'])
+const MESSAGE_PARTS = ['header', 'body', 'text', 'content', 'footer', 'meta', 'time', 'timestamp', 'avatar', 'author', 'sender', 'name', 'status', 'info', 'actions', 'options', 'icon'];
+const messageLike = element => !hasAny(tokens(words(element)), MESSAGE_PARTS) && hasAny(tokens(words(element)), ['message', 'msg', 'bubble', 'entry', 'turn', 'utterance', 'chatmessage'])
   || ['listitem', 'article'].includes(element.getAttribute('role')) || element.localName === 'li' || element.localName === 'article';
+const holdsMessages = element => messageLike(element) || everything(element).some(messageLike);
 const sign = element => `${element.localName}.${typeof element.className === 'string' ? element.className : ''}`;
 const isLeaf = element => !kids(element).some(one => !INLINE.has(style(one).display));
 
@@ -166,7 +168,7 @@ const container = log => {
     const deeper = kids(below[0]).filter(one => say(one));
     const alike = deeper.length >= 2 && new Set(deeper.map(one => one.localName)).size === 1 && !deeper.some(one => isName(one) || one.localName === 'time' || INLINE.has(style(one).display))
       && !deeper.some(one => TIME.test(say(one)));
-    if (!(alike || deeper.some(messageLike) || (deeper.length === 1 && kids(deeper[0]).length > 1 && !isLeaf(below[0])))) return at;
+    if (!(alike || deeper.some(holdsMessages) || (deeper.length === 1 && kids(deeper[0]).length > 1 && !isLeaf(below[0])))) return at;
     at = below[0];
   }
   return at;
@@ -176,6 +178,8 @@ const bubbles = (element, depth = 0) => {
   const real = below.filter(one => !isName(one) && one.localName !== 'time' && !TIME.test(say(one)) && !DELIVERY.test(say(one)));
   const inner = real.filter(one => messageLike(one) && !INLINE.has(style(one).display));
   if (inner.length >= 2 && new Set(inner.map(sign)).size <= 2) return inner.flatMap(one => expand(one));
+  const holders = real.filter(holdsMessages);
+  if (holders.length >= 2 && holders.length === real.length && new Set(holders.map(sign)).size === 1) return holders.flatMap(one => expand(one));
   const groups = Map.groupBy ? Map.groupBy(real, sign) : new Map();
   for (const [name, same] of groups) if (same.length >= 2 && name !== 'p.' && name !== 'li.' && name !== 'span.' && same.every(one => typeof one.className === 'string' && one.className && !INLINE.has(style(one).display))
     && !same.some(one => one.localName === 'button' || one.getAttribute('role') === 'button')) return same;

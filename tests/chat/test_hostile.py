@@ -61,7 +61,7 @@ TRAPS = {
     ),
     "leads away": Trap(PAGE % ("location.href = 'http://10.0.0.1/login'", "")),
     "endless script": Trap(PAGE % ("for (;;) {}", ""), waits="40 s"),
-    "fifty megabytes": Trap(body=_large),
+    "fifty megabytes": Trap(body=_large, parts={"timeout": "90 s"}),
     "flood": Trap(PAGE % ("for (let n = 0; n < 10000; n++) say('Offer number ' + n); say('y'.repeat(1000000));", "")),
     "markup": Trap(PAGE % ("say('<img src=x onerror=alert(1)> {persona.email} ${env:HOME}')", "")),
     "no chat": Trap("<title>Soup</title><h1>We sell soup</h1><a href='/blog'>Blog</a>", parts={"timeout": "3 s"}),

@@ -29,7 +29,7 @@ from tests.web.kit import Store, tools
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("soup", "framed", "shadow", "editor", "rebuilt")
+NAMES = ("soup", "framed", "shadow", "editor", "rebuilt", "nested")
 # A page notes its moments around drawing, we ours around looking.
 NOTED_WITHIN = timedelta(seconds=0.5)
 SAID = ["Invoice 4711 lists the same licence two times.", "I would like to speak to a person, please.",
