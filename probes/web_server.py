@@ -63,6 +63,7 @@ async def serve(app: Any, host: str, port: int) -> Serving:
         server_header=False,
         ws_max_size=64 * 1024,
         ws_max_queue=1024,
+        ws_ping_interval=None,  # not every sender answers; whoever reads a socket knows when it is dead
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_GRACE_S,
     )

@@ -182,6 +182,11 @@ class StreamReader:
     _counted_at_s: float | None = None
 
     @property
+    def sides(self) -> tuple[Side, ...]:
+        """Return whose audio it carries."""
+        return tuple(self._next_s)
+
+    @property
     def started(self) -> bool:
         """Whether the stream has said what it is."""
         return self._stream_id is not None

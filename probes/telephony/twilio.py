@@ -19,6 +19,7 @@ from probes.errors import AuditError, Failure, FailureKind, Side, Unavailable, U
 from probes.telephony import twilio_answers as answers
 from probes.telephony import twiml
 from probes.telephony.carrier import (
+    AudioEnd,
     CallRequest,
     CallState,
     CallStatus,
@@ -93,8 +94,7 @@ class TwilioCarrier:
                 "set --public-url (HOLDPROOF_PUBLIC_URL) and the account's auth token, which callbacks are signed with"
             )
             raise UserError("a live call needs a public address for its audio", fix=fix)
-        if self._address is not None:
-            await self._address.open()
+        called_back = await self._opened(request)
         live = await self._expected(request) if request.live else None
         arguments: dict[str, Any] = {
             "to": request.to,
@@ -111,7 +111,7 @@ class TwilioCarrier:
                 "recording_track": "both",
                 "trim": "do-not-trim",
             }
-        if self._address is not None:
+        if called_back:
             arguments |= self._callbacks(live.key if live else "call", request.record)
         try:
             call = await self._calls.place(f"calling {request.to}", arguments, _secrets(request))
@@ -124,6 +124,18 @@ class TwilioCarrier:
         if live is not None:
             live.is_placed(call.sid)
         return Dialled(call.sid, call.date_created, ERROR_S)
+
+    async def _opened(self, request: CallRequest) -> bool:
+        """Return whether we can be called back; a call that is not live can do without, while others have the port."""
+        if self._address is None:
+            return False
+        try:
+            await self._address.open()
+        except UserError:
+            if request.live:
+                raise
+            return False
+        return True
 
     async def _expected(self, request: CallRequest) -> TwilioLive:
         """Make ready for a live call that is about to be dialled.
@@ -225,10 +237,16 @@ class TwilioCarrier:
             records_complete=kept.complete,
             cost_minor=cost_minor,
             currency=call.price_unit.upper() if call.price_unit else None,
-            raw=(raw_record("call", body), *kept.raw, *leg_raw, *(news.raw if news is not None else ())),
+            raw=(
+                raw_record("call", body),
+                *kept.raw,
+                *leg_raw,
+                *(news.raw if news is not None else ()),
+                *(live.records() if live is not None and state is CallState.ENDED else ()),
+            ),
             audio_end=live.audio_end if live is not None else None,
             loss_ratio=kept.loss_ratio,
-            line_faults=(*kept.tags, *(live.notes if live is not None else ())),
+            line_faults=_line_faults(kept, live),
         )
 
     async def _cost(
@@ -317,6 +335,13 @@ class TwilioCarrier:
 
 def _secrets(request: CallRequest) -> tuple[str, ...]:
     return tuple(line.digits for line in request.script if isinstance(line, Press) and line.secret)
+
+
+def _line_faults(kept: Records, live: TwilioLive | None) -> tuple[str, ...]:
+    """Return what speaks for a line that failed; that a call took long to be set up does not."""
+    faults = tuple(tag for tag in kept.tags if tag != "high_pdd")
+    broken = live is not None and live.audio_end is AudioEnd.BROKEN
+    return (*faults, "the audio broke off without a word") if broken else faults
 
 
 def _moments(call: answers.CallAnswer, state: CallState) -> tuple[datetime | None, datetime | None]:

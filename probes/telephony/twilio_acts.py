@@ -53,10 +53,10 @@ class LiveActs:
         The vendor's call is not touched before that: nobody there hears it ring, and it goes on if nobody answers.
         """
         room, changed = f"holdproof-{live.key}", asyncio.Event()
-        seen: list[CallState] = []
+        seen: list[tuple[str, CallState]] = []  # an earlier try's last callbacks may still come
 
         def told(step: StatusCallback) -> None:
-            seen.append(step.state)
+            seen.append((step.call_id, step.state))
             changed.set()
 
         arguments = {
@@ -73,16 +73,16 @@ class LiveActs:
         try:
             leg = await self._calls.place(f"calling our own telephone {number}", arguments, ())
             live.leg_id = leg.sid
-            while not live.over.is_set() and not {CallState.UP, CallState.ENDED} & set(seen):
+            while not live.over.is_set() and not {(leg.sid, CallState.UP), (leg.sid, CallState.ENDED)} & set(seen):
                 changed.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._look_s):
                         await changed.wait()
                 if not changed.is_set():
-                    seen.append((await self._calls.fetch(leg.sid))[0])
+                    seen.append((leg.sid, (await self._calls.fetch(leg.sid))[0]))
             if live.over.is_set():
                 raise CallOver("the call ended before our own telephone was answered")
-            if CallState.ENDED not in seen:
+            if (leg.sid, CallState.ENDED) not in seen:
                 await live.send(twiml.response(twiml.conference(room, live.path("hold"))))
                 joined = True
             return joined

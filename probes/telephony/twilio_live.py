@@ -9,16 +9,17 @@ process has died instead of holding the line to its time limit.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from probes.errors import AuditError, Side
 from probes.telephony import twiml
-from probes.telephony.carrier import AudioEnd, CallOver, Frame, Press, Say
+from probes.telephony.carrier import AudioEnd, CallOver, Frame, Press, RawRecord, Say
 from probes.telephony.lasting import planned_span
 from probes.telephony.media_stream import (
     StreamFault,
@@ -85,6 +86,7 @@ class TwilioLive:
         self.deaf = asyncio.Event()  # no audio will come any more, whatever becomes of the call
         self.placed = asyncio.Event()  # the carrier's id of it is known
         self._reader: StreamReader | None = None
+        self._streams: list[StreamReader] = []
         self._taken = False
         self._frames: deque[Frame] = deque()
         self._news = asyncio.Event()
@@ -146,6 +148,14 @@ class TwilioLive:
         """Return how well the vendor's audio came over the present stream."""
         return self._reader.quality(Side.VENDOR) if self._reader is not None and self._reader.started else None
 
+    def records(self) -> tuple[RawRecord, ...]:
+        """Return what is known of its audio's way to us, as a record of our own."""
+        if not self._streams:
+            return ()
+        streams = [{side.value: asdict(one.quality(side)) for side in one.sides} for one in self._streams]
+        body = json.dumps({"streams": streams, "notes": self.notes}, sort_keys=True).encode()
+        return (RawRecord(resource="media_stream", body=body, media_type="application/json"),)
+
     # --- its audio ---
 
     def take_stream(self) -> bool:
@@ -189,9 +199,9 @@ class TwilioLive:
                 while not reader.stopped:
                     message = await socket.receive_text()
                     now_s = loop.time()
+                    self._take(reader, message, now_s)
                     if reader.started and (limit.when() or now_s) < now_s + 0.9 * self.stall_s:  # not for every message
                         limit.reschedule(now_s + self.stall_s)
-                    self._take(reader, message, now_s)
         except TimeoutError:
             kind = "nothing more came" if reader is not None and reader.started else "it never said what it is"
             raise StreamRefused(kind) from None
@@ -209,6 +219,7 @@ class TwilioLive:
                 self._news.set()
             elif isinstance(event, StreamStarted):
                 self._reader, self._heard_at_s = reader, now_s
+                self._streams.append(reader)
                 self.audio_end = None
                 self.audible.set()
                 self._news.set()

@@ -194,7 +194,7 @@ async def test_audio_that_cannot_be_had_again_ends_the_listening_but_not_the_cal
         ended(provider)
         status = await hand.carrier.status(CALL)
     assert status.audio_end is AudioEnd.BROKEN
-    assert any("broke off" in note for note in status.line_faults)
+    assert any("broke off" in fault for fault in status.line_faults)
 
 
 async def test_audio_that_never_comes_is_asked_for_then_given_up(provider: Provider) -> None:
@@ -380,6 +380,8 @@ async def test_our_own_telephone_rings_apart_and_joins_once_answered(provider: P
         form = provider.form()
         assert (form["To"], form["From"], form["Timeout"]) == (["+442079460155"], ["+442079460200"], ["20"])
         assert provider.count("POST", ONE_CALL) == 0
+        earlier = {"CallSid": "CA" + "9" * 32, "CallStatus": "no-answer", "SequenceNumber": "2"}
+        await hand.post(form["StatusCallback"][0], **earlier)  # of a try before this one
         status = "in-progress" if answered else "no-answer"
         await hand.post(form["StatusCallback"][0], CallSid=LEG, CallStatus=status, SequenceNumber="2")
         assert await asyncio.wait_for(joining, 10) is answered
@@ -454,6 +456,20 @@ async def test_without_a_public_address_nothing_is_live_and_it_says_how(provider
     assert Capability.LIVE_AUDIO not in keyed.capabilities
     assert {Capability.LIVE_AUDIO, Capability.JOIN} <= TwilioCarrier(provider.config(), here()).capabilities
     assert provider.asked == []
+
+
+async def test_while_another_process_has_the_port_only_live_calls_are_refused(provider: Provider) -> None:
+    first = here()
+    await first.open()
+    carrier = TwilioCarrier(provider.config(), PublicAddress(first.public_url, first.listens_on))
+    provider.answers[f"POST {CALLS}"] = Answer(201, call("queued"))
+    with pytest.raises(UserError, match="cannot listen"):
+        await carrier.dial(request())
+    assert provider.asked == []
+    assert (await carrier.dial(request(live=False, script=(Say("Hello", "en"),)))).call_id == CALL
+    assert "StatusCallback" not in provider.form()
+    await carrier.close()
+    await first.close()
 
 
 async def test_nothing_is_dialled_while_the_public_address_leads_nowhere(provider: Provider) -> None:
