@@ -72,7 +72,7 @@ def tools(browser: ChromiumSource) -> Tools:
 
 
 async def sent(here: Site, tools: Tools, *steps: dict[str, Any], click: str = "Submit") -> Seen:
-    channel = kit.channel(url=here.url, open=[{"goto": "/new"}, *steps, {"click": click}])
+    channel = kit.channel(url=here.url, open=[{"goto": "/new"}, *steps, {"click": click}], timeout="20 s")
     return await web_ticket.submit(kit.spec(channel, values=kit.VALUES | {"problem.body": BODY}), tools)
 
 

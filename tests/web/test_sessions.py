@@ -96,7 +96,7 @@ def tools(browser: ChromiumSource, tmp_path: Path) -> Tools:
 
 
 def desk_channel(url: str, **parts: Any) -> Any:
-    return kit.channel(**({"url": url, "login": LOGIN, "open": OPEN, "look": LOOK} | parts))
+    return kit.channel(**({"url": url, "login": LOGIN, "open": OPEN, "look": LOOK, "timeout": "20 s"} | parts))
 
 
 async def test_one_login_serves_many_contacts_and_is_kept_for_its_owner_only(tools: Tools, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ async def test_a_wrong_password_is_tried_once(tools: Tools) -> None:
     desk = Desk()
     wrong = replace(tools, secrets=kit.Vault({"${env:DESK_PASSWORD}": "another one"}))
     with site(desk) as here:
-        seen = await web_ticket.submit(kit.spec(desk_channel(here.url)), wrong)
+        seen = await web_ticket.submit(kit.spec(desk_channel(here.url, timeout="6 s")), wrong)
     assert seen.failure is not None
     assert (seen.failure.kind, seen.failure.side, desk.logins) == (FailureKind.LOGIN_FAILED, Side.OURS, 1)
     assert "Wrong password." in seen.failure.text

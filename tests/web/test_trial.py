@@ -25,7 +25,7 @@ vendors:
       portal:
         kind: web_ticket
         url: {url}
-        timeout: 3 s
+        timeout: 15 s
         login:
           - goto: login
           - fill: {{ Password: "${{env:DESK_PASSWORD}}" }}

@@ -17,7 +17,7 @@ from probes.browser import Bounds, ChromiumSource
 from probes.errors import FailureKind, Side
 from probes.events import ContactOutcome
 from probes.model import Tools
-from probes.web.walls import CHALLENGE_HOSTS
+from probes.web.walls import CHALLENGE_HOSTS, wall_on
 from tests.web import kit
 from tests.web.kit import Answer, Asked, site
 from tests.web.test_hostile import FORM, STEPS, THANKS
@@ -55,11 +55,21 @@ WALLS = {
 
 
 @in_browser
-@pytest.mark.parametrize("wall", list(WALLS.values()), ids=list(WALLS))
-async def test_a_page_that_wants_a_person_is_blocked_and_ours(tools: Tools, wall: str) -> None:
-    with site(lambda asked: f"<title>Desk</title>{wall}") as here:
-        channel = kit.channel(url=here.url, open=STEPS, timeout="2 s")
-        seen = await web_ticket.submit(kit.spec(channel), tools)
+async def test_pages_that_want_a_person_are_known_as_such(tools: Tools) -> None:
+    async with tools.browser.context(frozenset()) as context:
+        page = await context.new_page()
+        for name, wall in WALLS.items():
+            await page.set_content(f"<title>Desk</title>{wall}")
+            assert await wall_on(page), name
+        for harmless in (FORM, THANKS, "<p>Our security code of conduct", "<input type=password name=passwort>"):
+            await page.set_content(harmless)
+            assert await wall_on(page) is None, harmless
+
+
+@in_browser
+async def test_a_page_that_wants_a_person_is_blocked_and_ours(tools: Tools) -> None:
+    with site(lambda asked: f"<title>Desk</title>{WALLS['words']}") as here:
+        seen = await web_ticket.submit(kit.spec(kit.channel(url=here.url, open=STEPS)), tools)
     assert seen.failure is not None
     assert (seen.failure.kind, seen.failure.side) == (FailureKind.BLOCKED, Side.OURS), seen.failure.text
 
@@ -68,7 +78,7 @@ async def test_a_page_that_wants_a_person_is_blocked_and_ours(tools: Tools, wall
 async def test_a_form_that_waits_for_an_unseen_judge_is_blocked(tools: Tools) -> None:
     judged = FORM.replace("<form ", "<form onsubmit='return false' ") + "<div class=grecaptcha-badge></div>"
     with site(lambda asked: judged) as here:
-        seen = await web_ticket.submit(kit.spec(kit.channel(url=here.url, open=STEPS, timeout="2 s")), tools)
+        seen = await web_ticket.submit(kit.spec(kit.channel(url=here.url, open=STEPS, timeout="6 s")), tools)
     assert seen.failure is not None
     assert (seen.failure.kind, seen.outcome) == (FailureKind.BLOCKED, ContactOutcome.FAILED)
 
@@ -84,7 +94,7 @@ async def test_a_person_passes_a_captcha_and_the_ticket_is_sent_once(tools: Tool
     form = FORM.replace("<button>", solved + "<button>")
     attended = replace(tools, attendant=PersonAtWindow(said.append, patience_s=60))
     with site(lambda asked: THANKS if asked.method == "POST" else form) as here:
-        seen = await web_ticket.submit(kit.spec(kit.channel(url=here.url, open=STEPS)), attended)
+        seen = await web_ticket.submit(kit.spec(kit.channel(url=here.url, open=STEPS, timeout="20 s")), attended)
         assert here.paths("POST") == ["/new"]
     assert (seen.outcome, seen.failure) == (ContactOutcome.DONE, None)
     assert said[0].startswith("a CAPTCHA at http://127.0.0.1")
@@ -126,7 +136,7 @@ async def test_a_person_gives_a_second_factor_and_the_session_is_kept(tools: Too
         return THANKS if asked.method == "POST" else FORM
 
     with site(answer) as here:
-        channel = kit.channel(url=here.url, open=STEPS, login=login, timeout="4 s")
+        channel = kit.channel(url=here.url, open=STEPS, login=login, timeout="9 s")
         alone = await web_ticket.submit(kit.spec(channel), tools)
         assert alone.failure is not None
         assert (alone.failure.kind, alone.failure.step) == (FailureKind.BLOCKED, "login[3] expect")
