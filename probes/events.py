@@ -514,7 +514,11 @@ class CallHeard:
 
 @dataclass(frozen=True, slots=True)
 class CarrierRecord:
-    """A record of the carrier about the call, frozen before it expires; artifact: the JSON as received."""
+    """A record of the carrier about the call, frozen before it expires; artifact: the JSON as received.
+
+    What may repeat our documents, and so identification digits, is taken out. `resource` "media_stream" is our own
+    record of how the call's audio reached us; the carrier's callbacks are kept with the fields of their form.
+    """
 
     KIND: ClassVar[str] = "carrier_record"
     resource: str

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probes.errors import Side
+from probes.errors import FailureKind, Side
 from probes.practice.character import CHARACTERS
 from probes.practice.switches import Switches
 from probes.practice.vendor import PracticeVendor
@@ -19,7 +19,7 @@ from probes.telephony.carrier import AudioEnd, CallRequest, CallState, LiveCall,
 from probes.telephony.twilio import TwilioCarrier
 from probes.telephony.twilio_config import TwilioConfig
 from tests.practice.conftest import start, voice_home
-from tests.telephony.live_kit import here
+from tests.telephony.live_kit import here, request
 
 __all__ = ["start", "voice_home"]
 pytestmark = pytest.mark.slow
@@ -140,3 +140,16 @@ async def test_a_line_is_heard_at_the_far_end_by_the_time_that_we_are_told(start
         lag_s = (vendor.clock.now_utc() - answered).total_seconds() - said["until_s"]
         await carrier.hang_up(call_id)
         assert lag_s >= 0.0
+
+
+async def test_a_number_that_nobody_has_fails_later_with_the_providers_reason(start: Start) -> None:
+    vendor = start(factor=50.0)
+    async with reached(vendor) as carrier:
+        call = request(to="+442079460199", caller_id=vendor.addresses.caller_id, live=False, script=(Say("Hi", "en"),))
+        call_id = (await carrier.dial(call)).call_id
+        async with asyncio.timeout(60):
+            while (status := await carrier.status(call_id)).state is not CallState.ENDED:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert status.answered is False
+    assert status.failure is not None
+    assert (status.failure.kind, "13224" in status.failure.text) == (FailureKind.NUMBER_UNREACHABLE, True)
