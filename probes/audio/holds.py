@@ -25,6 +25,7 @@ _STRAY_WORDS_S = 4.0  # of a message, not known again
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
 _TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to its beginning
+_LONGEST_WORD_S, _TRANSFER_S = 2.5, 0.6
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
 _INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
@@ -151,7 +152,21 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
                 break
             group = group[len(run) :] if end == 0 else group[: -len(run)]
         group = _without_noise_under_words(parts, group, end, usual_db - _FAR_SOFTER_DB, level_dbfs)
+    while len(group) > 1 and _is_first_word(parts, group[-1]):
+        parts[group[-1]].kind = "speech"
+        group = group[:-1]
     return group
+
+
+def _is_first_word(parts: list[Piece], i: int) -> bool:
+    """Say whether a short doubtful sound after a pause, with words right after it, is rather the first of them."""
+    p = parts[i]
+    if p.kind != "music" or p.length_s > _LONGEST_WORD_S or p.odds > _WEAK_ODDS or i == 0:
+        return False
+    after = [q for q in parts[i + 1 : i + 3] if q.start_s - p.end_s < 1.0]
+    words = next((q for q in after if q.kind == "speech"), None)
+    paused = parts[i - 1].kind == "silence" and parts[i - 1].length_s >= _TRANSFER_S
+    return paused and words is not None and not words.repeated
 
 
 def _without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:

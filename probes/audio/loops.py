@@ -19,6 +19,7 @@ _FEW = 35  # windows
 _GAP = round(1.2 / STEP_S)
 _LEAST_LIKE, _LEAST_LIKE_ALONE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.46, 0.75, 0.85
 _LEAST_LIKE_IF_SHARP, _LEAST_EVEN_IF_SHARP, _ALL_SHARP = 0.52, 0.87, 0.98
+_LEAST_MIDDLE = 0.55
 _LEAST_RESTARTED, _LEAST_SHARE_RESTARTED, _LEAST_SHARP_RESTARTED = 0.75, 0.88, 0.7
 _LEAST_EVEN, _LEAST_EVEN_IF_CLEAN, _LEAST_EVEN_IF_SURE = 0.6, 0.85, 0.5
 _LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
@@ -58,17 +59,17 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
         prints: (n, bands) fingerprint of the hold, every 40 ms.
         music: (n,) where music is heard without speech over it.
     """
-    heard = _levelled(prints, music)
+    tune = _Tune.of(prints, music)
     filled = float(music.mean())
     fits: list[tuple[_Fit, _Sign]] = []
-    for lag, compared in candidates(heard, music):
+    for lag, compared in candidates(tune.heard, music):
         if lag * _LEAST_TIMES > len(prints) or compared <= 0.12:
             continue
-        fit = _fit(heard, music, lag, compared)
+        fit = _fit(tune, lag, compared)
         if fit is not None and _restarted(fit, filled):
             fits.append((fit, _Sign.RESTARTED))
         elif fit is not None and fit.sharp >= _LEAST_SHARP and fit.low >= _LEAST_LIKE:
-            later = _later(fit, heard, music)
+            later = _later(fit, tune)
             if later is not False and (later or _good(fit)):
                 fits.append((fit, _Sign.CONFIRMED if later else _Sign.ALIKE))
     chosen = _chosen(fits, filled)
@@ -121,7 +122,7 @@ def _restarted(fit: _Fit, filled: float) -> bool:
     clear = (
         fit.middle >= _LEAST_RESTARTED and fit.alike >= _LEAST_SHARE_RESTARTED and fit.sharp >= _LEAST_SHARP_RESTARTED
     )
-    dim = fit.middle >= 0.55 and fit.alike >= 0.95 and fit.sharp >= 0.9  # through codecs and losses
+    dim = fit.middle >= _LEAST_MIDDLE and fit.alike >= 0.95 and fit.sharp >= 0.9  # through codecs and losses
     return aligned and (clear or dim)
 
 
@@ -135,13 +136,14 @@ def _good(fit: _Fit) -> bool:
     return fit.even >= _LEAST_EVEN + (_LEAST_EVEN_IF_CLEAN - _LEAST_EVEN) * clean
 
 
-def _later(fit: _Fit, heard: Floats, music: NDArray[np.bool_]) -> bool | None:
+def _later(fit: _Fit, tune: "_Tune") -> bool | None:
     """Say whether the music is as alike several rounds later; None when it did not last long enough to tell."""
     compared = 0
     for times in _MULTIPLES:
-        likeness = _likeness(heard, music, times * fit.lag)
-        if likeness is None or len(likeness) < 8:
+        pairs = _Pairs.of(tune, int(times * fit.lag), 2)
+        if pairs is None or len(pairs.starts) < 8:
             break
+        likeness = pairs.likeness(times * fit.lag)
         if float(np.percentile(likeness, 12)) < _LEAST_LATER * fit.low:
             return False
         compared += 1
@@ -149,64 +151,71 @@ def _later(fit: _Fit, heard: Floats, music: NDArray[np.bool_]) -> bool | None:
     return True if sure or (compared >= 2 and fit.even >= _LEAST_EVEN) else None
 
 
-def _levelled(prints: Floats, music: NDArray[np.bool_]) -> Floats:
-    heard = prints * music[:, None]
-    norm = np.sqrt((heard**2).sum(axis=1, keepdims=True))
-    return np.asarray(heard / np.maximum(norm, 1e-3), np.float32)
+@dataclass(frozen=True, slots=True)
+class _Tune:
+    """The fingerprint of a hold, each step brought to the same size and empty where no music is heard by itself."""
 
+    heard: Floats
+    music: NDArray[np.bool_]
+    energy: Floats
 
-def _likeness(heard: Floats, music: NDArray[np.bool_], lag: float) -> NDArray[np.float64] | None:
-    """Return how alike each stretch is to what is `lag` steps later; None when there is too little to compare."""
-    pairs = _Pairs.of(heard, music, int(lag), 2)
-    return None if pairs is None else pairs.likeness(lag)
+    @classmethod
+    def of(cls, prints: Floats, music: NDArray[np.bool_]) -> "_Tune":
+        heard = prints * music[:, None]
+        norm = np.sqrt((heard**2).sum(axis=1, keepdims=True))
+        heard = np.asarray(heard / np.maximum(norm, 1e-3), np.float32)
+        return cls(heard, music, _energy(heard))
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
     """Stretches of 5 s that have music both here and some lag later."""
 
-    heard: Floats
+    tune: _Tune
     both: NDArray[np.bool_]
     starts: NDArray[np.intp]
     own: NDArray[np.float64]  # energy
 
     @classmethod
-    def of(cls, heard: Floats, music: NDArray[np.bool_], lag: int, beyond: int) -> "_Pairs | None":
-        n = len(heard) - lag - beyond
+    def of(cls, tune: _Tune, lag: int, beyond: int) -> "_Pairs | None":
+        n = len(tune.heard) - lag - beyond
         if n < _WINDOW:
             return None
-        both = music[:n] & music[lag : lag + n]
+        both = tune.music[:n] & tune.music[lag : lag + n]
         starts = np.arange(0, n - _WINDOW + 1, _HOP)
         starts = starts[_sums(both, starts) > 0.6 * _WINDOW]
         if len(starts) < 3:
             return None
-        return cls(heard, both, starts, _sums(both * _energy(heard[:n]), starts))
+        return cls(tune, both, starts, _sums(both * tune.energy[:n], starts))
 
     def likeness(self, lag: float) -> NDArray[np.float64]:
         """Compare with what is `lag` steps later, between two steps where it lies there."""
-        n, first, share = len(self.both), int(lag), np.float32(lag - int(lag))
-        there = self.heard[first : first + n]
+        heard, n, first, share = self.tune.heard, len(self.both), int(lag), np.float32(lag - int(lag))
+        there, energy = heard[first : first + n], self.tune.energy[first : first + n]
         if share > 0.05:
-            there = (1 - share) * there + share * self.heard[first + 1 : first + 1 + n]
-        alike = np.einsum("ij,ij->i", self.heard[:n], there)
-        size = np.sqrt(self.own * _sums(self.both * _energy(there), self.starts) + 1e-6)
+            there = (1 - share) * there + share * heard[first + 1 : first + 1 + n]
+            energy = _energy(there)
+        alike = np.einsum("ij,ij->i", heard[:n], there)
+        size = np.sqrt(self.own * _sums(self.both * energy, self.starts) + 1e-6)
         return np.asarray(_sums(self.both * alike, self.starts) / size)
 
 
-def _fit(heard: Floats, music: NDArray[np.bool_], lag: float, compared: float) -> _Fit | None:
-    """Return how a lag fits; None when there is too little to compare."""
+def _fit(tune: _Tune, lag: float, compared: float) -> _Fit | None:
+    """Return how a lag fits; None when there is too little to compare, or it is clearly no loop."""
     whole = int(lag)
-    pairs = _Pairs.of(heard, music, whole, _NEAR + 2) if whole > _NEAR else None
+    pairs = _Pairs.of(tune, whole, _NEAR + 2) if whole > _NEAR else None
     if pairs is None:
         return None
     here = pairs.likeness(lag)
-    others = [whole + d for d in range(-_NEAR, _NEAR + 1) if abs(whole + d - lag) >= 1.5]
+    if float(np.percentile(here, 10)) < _LEAST_LIKE and float(np.median(here)) < _LEAST_MIDDLE:
+        return None
+    others = [whole + d for d in range(-_NEAR, _NEAR + 1, 2) if abs(whole + d - lag) >= 1.5]
     beside = np.max([pairs.likeness(at) for at in others], axis=0)
     near = np.maximum(here, np.maximum(pairs.likeness(lag - 0.5), pairs.likeness(lag + 0.5)))
     low, middle = (float(v) for v in np.percentile(here, [10, 50]))
     worst = float(np.sort(here)[: max(1, len(here) // 10)].mean())
     sharp = float(np.mean(near >= beside - 0.01))
-    told = pairs.starts >= _first_gap(music)
+    told = pairs.starts >= _first_gap(tune.music)
     alike = float(np.mean(here[told] > 0.7 * middle)) if told.sum() >= 3 else 0.0
     return _Fit(lag, worst, low, middle, float(here.mean()), sharp, alike, len(pairs.starts), compared)
 

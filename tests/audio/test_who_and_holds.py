@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from probes.audio.calls import Piece
+from probes.audio.holds import find_holds
 from probes.audio.listen import listen
 from probes.audio.timeline import EndReason, Kind, Label
 from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
@@ -98,3 +100,18 @@ def test_music_that_a_first_message_interrupts_is_a_hold_even_when_the_call_ends
     timeline = listen(call, RATE)
     assert len(timeline.holds) == 1
     assert timeline.end is EndReason.ON_HOLD or timeline.holds[0].end_s > len(call) / RATE - 12
+
+
+@pytest.mark.parametrize(("odds", "end_s"), [(0.6, 41.0), (0.95, 43.4)])
+def test_a_doubtful_sound_before_the_first_words_after_a_pause_is_one_of_them(odds: float, end_s: float) -> None:
+    kinds = [("silence", 1.0), ("music", 40.0), ("silence", 0.9), ("music", 1.5), ("silence", 0.4), ("speech", 3.0)]
+    parts, at_s = [], 0.0
+    for kind, length_s in kinds:
+        parts.append(Piece(at_s, at_s + length_s, kind, odds if (kind, length_s) == ("music", 1.5) else 0.95))
+        at_s += length_s
+    level_dbfs = np.concatenate(
+        [np.full(round(p.length_s * 50), -70.0 if p.kind == "silence" else -25.0) for p in parts]
+    )
+    (hold,) = find_holds(parts, level_dbfs.astype(np.float32))
+    assert hold.end_s == pytest.approx(end_s, abs=0.05)
+    assert (parts[3].kind == "speech") is (end_s < 42)
