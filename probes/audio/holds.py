@@ -26,6 +26,7 @@ _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
 _TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to its beginning
 _LONGEST_WORD_S, _TRANSFER_S = 2.5, 0.6
+_SOFTER_IN_A_ROOM_DB = 4.0  # than what played on hold
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
 _INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
@@ -144,7 +145,9 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
             long_s = sum(p.length_s for p in music)
             loudest_db = max((loud_part_dbfs(p, level_dbfs) for p in music), default=-99.0)
             between = parts[run[-1] + 1 : group[len(run)]] if end == 0 else parts[group[-len(run) - 1] + 1 : run[0]]
-            once = any(p.kind == "speech" and not p.repeated for p in between)
+            if any(p.repeated for p in between):
+                break
+            once = any(p.kind == "speech" for p in between)
             softer = loudest_db < usual_db - _FAR_SOFTER_DB and (
                 long_s < LONGEST_STRAY_S or _in_the_background(parts, run, level_dbfs)
             )
@@ -171,8 +174,13 @@ def _is_first_word(parts: list[Piece], i: int) -> bool:
 
 def _without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:
     """Leave out at the end a talk with faint music in its room, which the hold's own music runs into."""
+    music = [(i, loud_part_dbfs(parts[i], level_dbfs)) for i in group if parts[i].kind == "music"]
     for i in range(group[0] + 1, group[-1]):
-        if parts[i].kind == "speech" and not parts[i].repeated and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
+        if parts[i].kind != "speech" or parts[i].repeated:
+            continue
+        before, after = [level for j, level in music if j < i], [level for j, level in music if j > i]
+        softer = before and after and max(after) < float(np.median(before)) - _SOFTER_IN_A_ROOM_DB
+        if softer and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
             return [j for j in group if j < i]
     return group
 
