@@ -26,17 +26,17 @@ TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript"}
 
 # The same for every page: a problem, a person asked for, the end awaited.
 SCRIPT: list[Any] = [
-    {"wait_for": {"seen": "reply", "at_most": "20 s"}},
+    {"wait_for": {"seen": "reply", "at_most": "4 min"}},
     {"say": "Invoice 4711 lists the same licence two times."},
-    {"wait_for": {"seen": "reply", "at_most": "20 s"}, "as": "first"},
+    {"wait_for": {"seen": "reply", "at_most": "4 min"}, "as": "first"},
     "ask_human",
-    {"wait_for": {"seen": "human", "at_most": "30 s"}, "as": "agent"},
+    {"wait_for": {"seen": "human", "at_most": "4 min"}, "as": "agent"},
     {
         "if": {"agent": "human"},
         "then": [
-            {"wait_for": {"seen": "reply", "at_most": "20 s"}},
+            {"wait_for": {"seen": "reply", "at_most": "4 min"}},
             {"say": "It is invoice 4711 of 3 November."},
-            {"wait_for": {"seen": "ended", "at_most": "20 s"}},
+            {"wait_for": {"seen": "ended", "at_most": "4 min"}},
         ],
         "else": [{"say": "Then I give up."}],
     },
@@ -77,7 +77,7 @@ def pages(truth: Truth) -> Iterator[Site]:
 
 def channel(**parts: Any) -> Channel:
     """Read a chat channel as a plan would give it."""
-    given = {"kind": "chat", "scripts": {"ask": SCRIPT}, "timeout": "20 s", "chat_at_most": "90 s"} | parts
+    given = {"kind": "chat", "scripts": {"ask": SCRIPT}, "timeout": "90 s", "chat_at_most": "10 min"} | parts
     return TypeAdapter(Channel).validate_python(given)
 
 
@@ -101,7 +101,7 @@ class Held:
         return next(each.at_utc for each in self.sightings if each.what is what)
 
 
-async def hold(wanted: Spec, tools: Tools, at_most_s: float = 120.0) -> Held:
+async def hold(wanted: Spec, tools: Tools, at_most_s: float = 280.0) -> Held:
     """Hold a chat from submit to its end; handles go through their stored form each time."""
     seen = await chat.submit(wanted, tools)
     sightings = list(seen.sightings)

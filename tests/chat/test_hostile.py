@@ -86,9 +86,9 @@ def results() -> Iterator[Results]:
 
     async def one(name: str, browser: ChromiumSource, url: str) -> Held:
         script = [{"say": "Hello, where is my invoice?"}, {"wait_for": {"seen": "reply", "at_most": TRAPS[name].waits}}]
-        given = {"scripts": {"ask": script}, "timeout": "12 s", "chat_at_most": "60 s"} | TRAPS[name].parts
+        given = {"scripts": {"ask": script}, "timeout": "60 s", "chat_at_most": "3 min"} | TRAPS[name].parts
         own = tools(browser)
-        held = await hold(spec(channel(url=url, **given)), own, at_most_s=240)
+        held = await hold(spec(channel(url=url, **given)), own, at_most_s=280)
         await own.running.close()
         return held
 

@@ -77,7 +77,7 @@ def test_a_script_is_told_in_words_before_anything_is_said() -> None:
     assert told[1] == 'write "Invoice 4711 lists the same licence two times."'
     assert told[3:6] == (
         "ask for a person",
-        "wait until a person is there, 30 s at most (called agent)",
+        "wait until a person is there, 4 min at most (called agent)",
         "if agent is human",
     )
     assert told[-2:] == ("otherwise", '  write "Then I give up."')
