@@ -9,6 +9,8 @@ from dataclasses import replace
 from probes.audio.timeline import Kind, Label, Segment, Timeline
 
 _NEAR_S = 1.5  # between the zeros of a call's live audio and of its recording
+_SURE = 0.8
+_WHY_NOT_YET = "the first voice that answered our question came later"
 _WHY_HUMAN = "it answered our question"
 _WHY = "our script pressed keys after this, so it belongs to the menu"
 
@@ -27,9 +29,11 @@ def settled(timeline: Timeline, keys_s: Iterable[float], humans_s: Iterable[floa
     first_hold_s = timeline.holds[0].start_s if timeline.holds else timeline.duration_s
     last_key_s = max((t_s for t_s in keys_s if t_s < first_hold_s), default=0.0)
     segments = tuple(_settled(segment, last_key_s) for segment in timeline.segments)
-    for human_s in humans_s:
-        if human_s >= last_key_s:
-            segments = _answered(segments, human_s)
+    answered_s = sorted(human_s for human_s in humans_s if human_s >= last_key_s)
+    for human_s in answered_s:
+        segments = _answered(segments, human_s)
+    if answered_s:
+        segments = tuple(_not_yet(segment, answered_s[0] - _NEAR_S) for segment in segments)
     if segments == timeline.segments:
         return timeline
     person_s = next((segment.start_s for segment in segments if segment.label is Label.AGENT), None)
@@ -40,6 +44,13 @@ def _settled(segment: Segment, last_key_s: float) -> Segment:
     if segment.label not in (Label.AGENT, Label.UNSURE) or segment.start_s >= last_key_s:
         return segment
     return replace(segment, label=Label.IVR, why=(*segment.why, _WHY))
+
+
+def _not_yet(segment: Segment, first_s: float) -> Segment:
+    """Take back what was barely a person's where the first one that answered us came later."""
+    if segment.label is not Label.AGENT or segment.confidence >= _SURE or segment.start_s >= first_s:
+        return segment
+    return replace(segment, label=Label.IVR, why=(*segment.why, _WHY_NOT_YET))
 
 
 def _answered(segments: tuple[Segment, ...], human_s: float) -> tuple[Segment, ...]:

@@ -151,6 +151,10 @@ def _never_answered(signals: EndSignals) -> Conclusion:
 def _our_request(signals: EndSignals, reasons: list[str]) -> bool:
     asked, ended = signals.hang_up_asked_at_utc, signals.ended_at_utc
     if signals.audio is not None and asked is not None:
+        before_s = 0.0 if ended is None else (ended - asked).total_seconds()
+        if signals.bye_from is Side.VENDOR and before_s < signals.error_s:
+            reasons.append("our hang-up request came when the vendor was hanging up")
+            return False
         if not signals.audio.ended_by_itself:
             reasons.append("we asked for the hang-up while its audio was still coming")
             return True

@@ -134,8 +134,9 @@ class LiveContact:
             if script.done():
                 try:
                     script.result()
-                except CallOver:
-                    pass
+                except CallOver:  # before we asked for anything, though some of its audio may not be heard yet
+                    if not self._contact.stopping.is_set():
+                        self._set(audio_ended_at_utc=line.ended_at_utc or self._tools.clock.now_utc())
                 except Broken as exc:
                     self._set(failure=f"the script could not go on: {exc}")
         finally:
@@ -161,7 +162,9 @@ class LiveContact:
     def _note_end(self, line: LiveLine) -> None:
         asked = self._handle.hang_up_asked_at_utc
         ended = line.ended_at_utc
-        if ended is not None and (asked is None or ended <= asked):
+        by_itself = self._state.audio_ended_at_utc is not None
+        stopped = self._contact.stopping.is_set()  # whoever stopped it has asked for the hang-up
+        if ended is not None and (by_itself or (not stopped and (asked is None or ended <= asked))):
             quiet_s = line.now_s - line.ear.sound_s
             self._set(audio_ended_at_utc=ended, quiet_before_end_s=round(max(0.0, quiet_s), 3))
         if line.lost:

@@ -54,3 +54,12 @@ def test_a_voice_that_answered_our_question_is_a_person() -> None:
     assert settled(direct, [], [2.6]).first_person_s == 2.0
     assert settled(direct, [10.0], [2.6]).first_person_s is None  # a menu heard our key
     assert settled(direct, [], [40.0]) is direct
+
+
+def test_a_doubtful_person_before_the_one_who_answered_is_none() -> None:
+    doubtful = replace(speech(12.0, 18.0, Label.AGENT), confidence=0.66)
+    heard = replace(HEARD, segments=(doubtful, HEARD.segments[2]), first_person_s=12.0)
+    assert settled(heard, [], [61.0]).first_person_s == 61.0
+    assert settled(heard, []).first_person_s == 12.0
+    sure = replace(heard, segments=(speech(12.0, 18.0, Label.AGENT), HEARD.segments[2]))
+    assert settled(sure, [], [61.0]).first_person_s == 12.0

@@ -83,6 +83,20 @@ def audio(**changes: Any) -> AudioSignals:
     ("heard", "changes", "side", "doubt", "word"),
     [
         ({"ended_by_itself": False}, {"hang_up_asked_at_utc": before(0.1)}, Side.OURS, Doubt.NONE, "still coming"),
+        (
+            {"ended_by_itself": False},
+            {"hang_up_asked_at_utc": before(0.1), "bye_from": Side.VENDOR},
+            Side.VENDOR,
+            Doubt.NONE,
+            "when the vendor was hanging up",
+        ),
+        (
+            {"ended_by_itself": False},
+            {"hang_up_asked_at_utc": before(3), "bye_from": Side.VENDOR},
+            Side.OURS,
+            Doubt.NONE,
+            "still coming",
+        ),
         ({}, {"hang_up_asked_at_utc": before(-0.1)}, Side.NOT_KNOWN, Doubt.SOME, "before we asked"),
         ({}, {"bye_from": Side.VENDOR}, Side.VENDOR, Doubt.NONE, "called side"),
         ({"quiet_s": 9.0}, {"bye_from": Side.VENDOR}, Side.VENDOR, Doubt.SOME, "accident of the line"),

@@ -215,7 +215,7 @@ async def test_nothing_is_kept_but_everything_timed_where_recording_is_forbidden
 
 
 async def test_the_kill_switch_ends_a_live_call_at_once(tmp_path: Path, sounds: Sounds) -> None:
-    far, bench = line(tmp_path, sounds, AGENT.replace("wait: 20 s", "wait: 20 min"))
+    far, bench = line(tmp_path, sounds, AGENT.replace("wait: 20 s", "wait: 20 min"), bye_is_told=False)
     await bench.submit(spec(channel([{"listen": "25 min"}, {"wait_for": "tone"}])))
     await asyncio.sleep(0.5)
     await bench.look()
