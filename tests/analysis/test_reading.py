@@ -244,3 +244,10 @@ def _shows(rules: RuleSet, sentence: str) -> bool:
     return any(rule.pattern.search(sentence) for rule in rules.rules) and not any(
         rule.pattern.search(sentence) for rule in rules.excluded
     )
+
+
+def test_what_the_vendor_started_again_is_no_restart_of_ours() -> None:
+    for text in ("I have restarted it, could you try again please?", "We've already started the job again."):
+        assert CueKind.RESTART not in {cue.kind for cue in read_message(said(text), ()).cues}
+    again = read_message(said("I'm afraid we have to start the whole process again."), ())
+    assert CueKind.RESTART in {cue.kind for cue in again.cues}
