@@ -194,14 +194,15 @@ class TwilioLive:
         try:
             async with asyncio.timeout(self.start_s) as limit:
                 await self.placed.wait()
-                begins_at_s = self._now_s(loop.time())
+                begins_at_s, again_s = self._now_s(loop.time()), 0.0
                 reader = StreamReader(self.account_id, self.call_id, self.token, begins_at_s, self.pace)
                 while not reader.stopped:
                     message = await socket.receive_text()
                     now_s = loop.time()
                     self._take(reader, message, now_s)
-                    if reader.started and (limit.when() or now_s) < now_s + 0.9 * self.stall_s:  # not for every message
+                    if reader.started and now_s >= again_s:  # not for every message
                         limit.reschedule(now_s + self.stall_s)
+                        again_s = now_s + self.stall_s / 10
         except TimeoutError:
             kind = "nothing more came" if reader is not None and reader.started else "it never said what it is"
             raise StreamRefused(kind) from None
