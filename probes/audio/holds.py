@@ -175,12 +175,14 @@ def _is_first_word(parts: list[Piece], i: int) -> bool:
 def _without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:
     """Leave out at the end a talk with faint music in its room, which the hold's own music runs into."""
     music = [(i, loud_part_dbfs(parts[i], level_dbfs)) for i in group if parts[i].kind == "music"]
+    lasts_s = {i: parts[i].length_s for i, _ in music}
     for i in range(group[0] + 1, group[-1]):
         if parts[i].kind != "speech" or parts[i].repeated:
             continue
         before, after = [level for j, level in music if j < i], [level for j, level in music if j > i]
+        listened = max((s for j, s in lasts_s.items() if j < i), default=0.0) >= _LONGEST_LISTENING_S
         softer = before and after and max(after) < float(np.median(before)) - _SOFTER_IN_A_ROOM_DB
-        if softer and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
+        if (softer or not listened) and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
             return [j for j in group if j < i]
     return group
 

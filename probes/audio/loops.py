@@ -17,11 +17,11 @@ _WINDOW, _HOP = round(5.0 / STEP_S), round(1.0 / STEP_S)
 _NEAR = 12  # steps on both sides in which another lag might fit better
 _FEW = 35  # windows
 _GAP = round(1.2 / STEP_S)
-_LEAST_LIKE, _LEAST_LIKE_ALONE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.35, 0.46, 0.75, 0.85
+_LEAST_LIKE, _LEAST_LIKE_ALONE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.3, 0.46, 0.75, 0.85
 _LEAST_LIKE_IF_SHARP, _LEAST_EVEN_IF_SHARP, _ALL_SHARP = 0.52, 0.87, 0.98
 _LEAST_MIDDLE = 0.55
 _LEAST_RESTARTED, _LEAST_SHARE_RESTARTED, _LEAST_SHARP_RESTARTED = 0.75, 0.88, 0.7
-_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN, _LEAST_EVEN_IF_SURE = 0.6, 0.85, 0.5
+_LEAST_EVEN, _LEAST_EVEN_IF_CLEAN, _LEAST_EVEN_IF_SURE, _LEAST_EVEN_IF_DIM = 0.6, 0.85, 0.5, 0.8
 _LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
 _MULTIPLES = (2, 3, 4, 5, 7)  # rounds later, at which a loop is still alike and a riff is not
 _LEAST_LATER = 0.62
@@ -129,6 +129,8 @@ def _restarted(fit: _Fit, filled: float) -> bool:
 def _good(fit: _Fit) -> bool:
     """Say whether a fit is a loop's when nothing more of the music was heard."""
     if fit.low >= _LEAST_LIKE_IF_SHARP and fit.even >= _LEAST_EVEN_IF_SHARP and fit.sharp >= _ALL_SHARP:
+        return True
+    if fit.windows >= _FEW and fit.even >= _LEAST_EVEN_IF_DIM and fit.sharp >= _ALL_SHARP:
         return True
     if fit.low < (_LEAST_LIKE_ALONE if fit.windows >= _FEW else _LEAST_LIKE_OF_FEW):
         return False
