@@ -26,7 +26,7 @@ _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
 _TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to its beginning
 _LONGEST_WORD_S, _TRANSFER_S = 2.5, 0.6
-_SOFTER_IN_A_ROOM_DB = 4.0  # than what played on hold
+_SOFTER_IN_A_ROOM_DB, _SURELY_LISTENED_S = 4.0, 20.0  # than what played on hold, for so long
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
 _INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
@@ -180,7 +180,7 @@ def _without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Fl
         if parts[i].kind != "speech" or parts[i].repeated:
             continue
         before, after = [level for j, level in music if j < i], [level for j, level in music if j > i]
-        listened = max((s for j, s in lasts_s.items() if j < i), default=0.0) >= _LONGEST_LISTENING_S
+        listened = max((s for j, s in lasts_s.items() if j < i), default=0.0) >= _SURELY_LISTENED_S
         softer = before and after and max(after) < float(np.median(before)) - _SOFTER_IN_A_ROOM_DB
         if (softer or not listened) and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
             return [j for j in group if j < i]
