@@ -11,6 +11,7 @@ from probes.audio.timeline import Kind, Label, Segment, Timeline
 _NEAR_S = 1.5  # between the zeros of a call's live audio and of its recording
 _SURE = 0.8
 _WHY_NOT_YET = "the first voice that answered our question came later"
+_WHY_PUT_ON = "a few words between our keys and the hold, and another voice after it"
 _WHY_HUMAN = "it answered our question"
 _WHY = "our script pressed keys after this, so it belongs to the menu"
 
@@ -29,6 +30,8 @@ def settled(timeline: Timeline, keys_s: Iterable[float], humans_s: Iterable[floa
     first_hold_s = timeline.holds[0].start_s if timeline.holds else timeline.duration_s
     last_key_s = max((t_s for t_s in keys_s if t_s < first_hold_s), default=0.0)
     segments = tuple(_settled(segment, last_key_s) for segment in timeline.segments)
+    if last_key_s:
+        segments = tuple(_put_on(segment, first_hold_s) for segment in segments)
     answered_s = sorted(human_s for human_s in humans_s if human_s >= last_key_s)
     for human_s in answered_s:
         segments = _answered(segments, human_s)
@@ -44,6 +47,14 @@ def _settled(segment: Segment, last_key_s: float) -> Segment:
     if segment.label not in (Label.AGENT, Label.UNSURE) or segment.start_s >= last_key_s:
         return segment
     return replace(segment, label=Label.IVR, why=(*segment.why, _WHY))
+
+
+def _put_on(segment: Segment, first_hold_s: float) -> Segment:
+    """Doubt the few words after a menu that put us on hold: a queue says them as well as a person does."""
+    signs = {"few_turns", "voice_unlike_later_person"}
+    if segment.label is not Label.AGENT or segment.confidence >= _SURE or segment.start_s >= first_hold_s:
+        return segment
+    return replace(segment, label=Label.UNSURE, why=(*segment.why, _WHY_PUT_ON)) if signs <= {*segment.why} else segment
 
 
 def _not_yet(segment: Segment, first_s: float) -> Segment:

@@ -236,6 +236,9 @@ def _judged(
         why.append("hold_follows_at_once" if wait_s < 1.75 else "hold_follows_later")
     elif first_hold is None and turns >= 5:
         score += 0.5
+    if holds and sum(p.repeated for p in parts[holds[0].first : holds[0].last + 1] if p.kind == "speech") >= 2:
+        score -= 1.5  # a queue's messages: what was said before it was its greeting
+        why.append("a_queue_follows")
     if score > 0.5:
         return Label.AGENT, min(0.9, 0.55 + 0.1 * score), why
     if score < -0.5:

@@ -63,3 +63,13 @@ def test_a_doubtful_person_before_the_one_who_answered_is_none() -> None:
     assert settled(heard, []).first_person_s == 12.0
     sure = replace(heard, segments=(speech(12.0, 18.0, Label.AGENT), HEARD.segments[2]))
     assert settled(sure, [], [61.0]).first_person_s == 12.0
+
+
+def test_a_few_words_between_our_keys_and_the_hold_are_doubtful_where_another_voice_comes_later() -> None:
+    few = replace(speech(22.0, 26.0, Label.AGENT), confidence=0.63, why=("voice_unlike_later_person", "few_turns"))
+    heard = replace(HEARD, segments=(*HEARD.segments[:2], few, HEARD.segments[2]))
+    assert settled(heard, [19.0]).first_person_s == 61.0
+    assert settled(heard, [19.0]).segments[2].label is Label.UNSURE
+    assert settled(heard, []) is heard  # without a menu a person may have answered at once
+    sure = replace(heard, segments=(*HEARD.segments[:2], replace(few, confidence=0.85), HEARD.segments[2]))
+    assert settled(sure, [19.0]).first_person_s == 22.0

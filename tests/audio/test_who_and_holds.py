@@ -53,6 +53,15 @@ def test_soft_music_in_the_room_of_a_person_is_no_hold() -> None:
     assert timeline.holds == ()
 
 
+def test_what_is_said_before_a_queue_with_its_messages_is_a_greeting() -> None:
+    thanks = speech("Thank you. Your call is being put through to our service team.", "en-gb+f3")
+    greeting = np.concatenate([speech(MENU, "en-gb+f3"), quiet(4.0), thanks, quiet(0.3)])
+    queue = np.concatenate([np.concatenate([music(20), speech(WAIT, "en-gb+f3")]) for _ in range(3)])
+    before = np.concatenate([greeting, queue, music(10), quiet(1.0)])
+    timeline = listen(np.concatenate([before, talk("en+m7"), talk("en+m7", texts=MORE)]), RATE)
+    assert timeline.first_person_s == pytest.approx(len(before) / RATE, abs=0.5)
+
+
 @pytest.mark.parametrize("pause_s", [0.0, 0.2])
 def test_a_note_held_within_a_tune_is_no_tone(pause_s: float) -> None:
     note = np.concatenate([quiet(pause_s), tone((440,), 1.0, 0.2), quiet(pause_s)])
