@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,11 @@ class OneOrMore:
         return core_schema.no_info_before_validator_function(read, handler(source))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlainVerb:
-    """Lets `- end` stand in a script without a value."""
+    """Lets `- end` stand in a script without a value; `verbs` has what each stands for then."""
 
-    verbs: tuple[str, ...]
+    verbs: Mapping[str, Any]
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [handler(schema), {"enum": list(self.verbs)}]}
@@ -40,9 +41,9 @@ class PlainVerb:
 
         def read(value: object) -> object:
             if isinstance(value, str) and value in self.verbs:
-                return {value: True}
+                return {value: self.verbs[value]}
             if isinstance(value, dict) and not {key for key, inner in value.items() if inner is not None} - {"as"}:
-                return {key: True if key in self.verbs and inner is None else inner for key, inner in value.items()}
+                return {key: self.verbs.get(key) if inner is None else inner for key, inner in value.items()}
             return value
 
         return core_schema.no_info_before_validator_function(read, handler(source))

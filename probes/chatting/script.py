@@ -16,7 +16,7 @@ from probes.model import STRICT
 
 SECRET = re.compile(r"\$\{[^}]+\}")
 VERBS = ("say", "choose", "ask_human", "disclose", "wait", "wait_for", "if", "repeat", "end")
-PLAIN_VERBS = ("ask_human", "disclose", "end")
+PLAIN_VERBS = dict.fromkeys(("ask_human", "disclose", "end"), True)
 MOST_STEPS, MOST_DEEP, MOST_TIMES, MOST_DONE = 200, 6, 50, 1000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

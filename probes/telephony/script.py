@@ -13,6 +13,7 @@ from pydantic import Field
 from probes.duration import Duration
 from probes.errors import UserError
 from probes.events import StepOutcome
+from probes.loose_values import OneOrMore, PlainVerb
 from probes.placeholders import PLACEHOLDER, fill
 from probes.telephony.carrier import Line, Pause, Press, Say
 
@@ -26,7 +27,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 VERBS = ("wait", "press", "enter", "say", "disclose", "listen", "wait_for", "join", "if", "repeat", "hang_up")
 LIVE_VERBS = ("wait_for", "if", "repeat", "join", "disclose")
-PLAIN_VERBS = ("hang_up", "disclose", "join")
+# The verbs that can stand alone, and what they stand for then.
+PLAIN_VERBS: dict[str, Any] = {"hang_up": True, "disclose": True, "join": {}}
 _ATTRIBUTES = {"if": "if_"}
 
 MOST_TIMES = 50
@@ -54,22 +56,6 @@ _SPEECH = (Sound.SPEECH, Sound.PROMPT, Sound.ANSWER)
 _QUIET_S = {Sound.PROMPT: _SPOKEN, Sound.ANSWER: _ANSWERED, Sound.SILENCE: _STILL}
 
 
-class _OneOrMore:
-    """Lets one value stand where a list may."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        listed = handler(schema)
-        return {"anyOf": [listed["items"], listed]}
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        def read(value: object) -> object:
-            return [value] if isinstance(value, str) else value
-
-        return core_schema.no_info_before_validator_function(read, handler(source))
-
-
 class _PlainSound:
     """Lets `wait_for: prompt` stand for `wait_for: {sound: prompt}`."""
 
@@ -85,28 +71,7 @@ class _PlainSound:
         return core_schema.no_info_before_validator_function(read, handler(source))
 
 
-class _PlainVerb:
-    """Lets `- hang_up`, `- disclose` and `- join` stand in a script without a value."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [handler(schema), {"enum": list(PLAIN_VERBS)}]}
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        def read(value: object) -> object:
-            if isinstance(value, str) and value in PLAIN_VERBS:
-                return {value: {} if value == "join" else True}
-            if isinstance(value, dict):
-                for verb in PLAIN_VERBS:
-                    if verb in value and value[verb] is None:
-                        value = {**value, verb: {} if verb == "join" else True}
-            return value
-
-        return core_schema.no_info_before_validator_function(read, handler(source))
-
-
-Outcomes = Annotated[tuple[StepOutcome, ...], _OneOrMore()]
+Outcomes = Annotated[tuple[StepOutcome, ...], OneOrMore()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +85,7 @@ class WaitFor:
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
-    sound: Annotated[tuple[Sound, ...], _OneOrMore()]
+    sound: Annotated[tuple[Sound, ...], OneOrMore()]
     at_most: Duration | None = None
     quiet: Duration | None = None
     ask: str | None = None
@@ -265,7 +230,7 @@ class ScriptStep:
         return tuple((key, steps) for key, steps in lists if steps)
 
 
-ReadStep = Annotated[ScriptStep, _PlainVerb()]
+ReadStep = Annotated[ScriptStep, PlainVerb(PLAIN_VERBS)]
 
 
 def is_live(steps: Iterable[ScriptStep]) -> bool:
