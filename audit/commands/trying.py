@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit.engine.sessions import SessionFolder
 from audit.model import Usage
-from audit.plan.cases import planned_cases, spec_for
+from audit.plan.cases import planned_cases, reference, spec_for
 from audit.plan.reader import PlanFile
 from audit.safety import ContactGate, permitted
 from audit.settings import Settings
@@ -139,7 +139,7 @@ async def _try(plan_file: PlanFile, settings: Settings, *, seen: bool) -> Tries:
                 if step.open is None or (case.vendor, step.open) in tried:
                     continue
                 vendor = plan.vendor(case.vendor)
-                spec = spec_for(plan, case, step, "trial")
+                spec = spec_for(plan, case, step, reference("trial", case.case_id))
                 probe = load(spec.channel.kind)
                 if not hasattr(probe, "rehearse"):
                     continue

@@ -84,12 +84,14 @@ def begin(plan_file: PlanFile, ledger: Ledger, *, version: str, again: bool = Fa
         head_seq=0,
         head_sha256="",
     )
+    # The same plan may be carried out from another home: what comes back to that audit is none of ours.
+    seed = f"{row.audit} {uuid4()}"
     moments = sampling_plan(plan, row.started_at_utc, default_seed(plan_file.sha256))
     cases: list[NewCase] = []
     started = AuditStarted(plan_file.sha256, plan.name, version, clock.factor, len(moments))
     first: list[tuple[str | None, Payload]] = [(None, started)]
     for case in planned_cases(plan):
-        moment, our_reference = moments[case.case_id], reference(row.audit, case.case_id)
+        moment, our_reference = moments[case.case_id], reference(seed, case.case_id)
         cases.append(
             NewCase(
                 case=case.case_id,

@@ -201,7 +201,7 @@ class CaseTick:
         planned = PlannedCase(
             vendor=row.vendor, persona=row.persona, scenario=row.scenario, sample=row.sample, case_id=row.case
         )
-        return spec_for(self.setting.plan, planned, step, row.audit, handle)
+        return spec_for(self.setting.plan, planned, step, row.reference, handle)
 
     def _channel(self, step: Step) -> str:
         verb = verb_of(step)

@@ -63,9 +63,9 @@ def planned_cases(plan: Plan) -> tuple[PlannedCase, ...]:
     return tuple(cases)
 
 
-def reference(audit_id: str, case_id: str) -> str:
-    """Return our short code for a case, as "HP-7K3Q9XMD": the same for the same audit and case."""
-    digest = hashlib.sha256(f"{audit_id}\0{case_id}".encode()).digest()
+def reference(seed: str, case_id: str) -> str:
+    """Return our short code for a case, as "HP-7K3Q9XMD": the same for the same seed (of an audit) and case."""
+    digest = hashlib.sha256(f"{seed}\0{case_id}".encode()).digest()
     number = int.from_bytes(digest[:8], "big")
     letters = []
     for _ in range(_REFERENCE_LENGTH):
@@ -116,7 +116,7 @@ def values_for(persona: Persona, scenario: Scenario, our_reference: str) -> dict
     return values
 
 
-def spec_for(plan: Plan, case: PlannedCase, step: Step, audit_id: str, handle: Any = None) -> Spec:
+def spec_for(plan: Plan, case: PlannedCase, step: Step, our_reference: str, handle: Any = None) -> Spec:
     """Return what the probe is asked to do for a step of a case. `handle` is that of the ticket it belongs to.
 
     Raises:
@@ -126,7 +126,6 @@ def spec_for(plan: Plan, case: PlannedCase, step: Step, audit_id: str, handle: A
     verb = verb_of(step)
     if verb is None:
         raise ValueError("a step that waits has no specification")
-    our_reference = reference(audit_id, case.case_id)
     values = values_for(plan.persona(case.persona), plan.scenario(case.scenario), our_reference)
     return Spec(
         action=verb.action,

@@ -11,7 +11,7 @@ from typing import Any
 
 from audit.calendar import BusinessCalendar
 from audit.plan import advice
-from audit.plan.cases import PlannedCase, planned_cases, spec_for, verb_of
+from audit.plan.cases import PlannedCase, planned_cases, reference, spec_for, verb_of
 from audit.plan.faults import Fault, PlanFaults, dotted
 from audit.plan.looks import looks_at_most
 from audit.plan.model import Plan, Step, Vendor
@@ -262,7 +262,7 @@ def _unfit(plan: Plan, load: Load, can: Can | None) -> Iterator[tuple[Keys, User
             if verb is None or can is None or (key := (case.vendor, verb.channel, verb.script)) in seen:
                 continue
             seen.add(key)
-            spec = spec_for(plan, case, step, "preview")
+            spec = spec_for(plan, case, step, reference("preview", case.case_id))
             unfit = getattr(load(spec.channel.kind), "unfit", None)
             if unfit is None:
                 continue
@@ -278,7 +278,7 @@ def _unfit(plan: Plan, load: Load, can: Can | None) -> Iterator[tuple[Keys, User
 
 
 def _acts_of(plan: Plan, case: PlannedCase, step: Step, load: Load) -> tuple[Act, ...]:
-    spec = spec_for(plan, case, step, "preview")
+    spec = spec_for(plan, case, step, reference("preview", case.case_id))
     return load(spec.channel.kind).acts(spec)
 
 
@@ -315,7 +315,7 @@ def _planned(
 ) -> Iterator[PlannedAct]:
     verb = verb_of(step)
     assert verb is not None
-    spec = spec_for(plan, case, step, "preview")
+    spec = spec_for(plan, case, step, reference("preview", case.case_id))
     in_words = getattr(load(spec.channel.kind), "in_words", None)
     words = in_words(spec) if in_words is not None and verb.script is not None else ()
     for number, act in enumerate(_acts_of(plan, case, step, load)):

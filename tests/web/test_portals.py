@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from audit.engine.sessions import SessionFolder
-from audit.plan.cases import planned_cases, spec_for
+from audit.plan.cases import planned_cases, reference, spec_for
 from audit.plan.reader import parse_plan
 from probes import web_ticket
 from probes.browser import ChromiumSource
@@ -79,7 +79,7 @@ def spec_of(channel: str, url: str) -> Spec:
     assert len(channel.strip().splitlines()) + 3 <= 30  # with its name, kind and address
     plan = parse_plan(text).plan
     (case,) = planned_cases(plan)
-    return spec_for(plan, case, plan.scenarios[0].steps[0], "audit-1")
+    return spec_for(plan, case, plan.scenarios[0].steps[0], reference("audit-1", case.case_id))
 
 
 def told(seen: Seen) -> list[tuple[str | None, Side, str, str | None]]:

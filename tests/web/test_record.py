@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.async_api import Page
 
-from audit.plan.cases import planned_cases, spec_for
+from audit.plan.cases import planned_cases, reference, spec_for
 from audit.plan.reader import parse_plan
 from probes import web_ticket
 from probes.browser import ChromiumSource, open_browser
@@ -112,7 +112,7 @@ async def test_what_a_person_did_once_is_a_plan_that_does_it_again(tmp_path: Pat
         plan = parse_plan(text, str(tmp_path / "recorded.yaml")).plan
         assert plan.personas[0].email == "jo@customer.example"
         (case,) = planned_cases(plan)
-        spec = spec_for(plan, case, plan.scenarios[0].steps[0], "again-1")
+        spec = spec_for(plan, case, plan.scenarios[0].steps[0], reference("again-1", case.case_id))
         source = ChromiumSource()
         tools = kit.tools(source, vault=kit.Vault({"${env:PORTAL_PASSWORD}": "hunter-2-hunter"}))
         seen = await web_ticket.submit(spec, tools)
