@@ -64,8 +64,8 @@ TRAPS = {
     "fifty megabytes": Trap(body=_large, parts={"timeout": "90 s"}),
     "flood": Trap(PAGE % ("for (let n = 0; n < 10000; n++) say('Offer number ' + n); say('y'.repeat(1000000));", "")),
     "markup": Trap(PAGE % ("say('<img src=x onerror=alert(1)> {persona.email} ${env:HOME}')", "")),
-    "no chat": Trap("<title>Soup</title><h1>We sell soup</h1><a href='/blog'>Blog</a>", parts={"timeout": "3 s"}),
-    "unnamed widget": Trap("<title>Soup</title><iframe src='{elsewhere}'></iframe>", parts={"timeout": "3 s"}),
+    "no chat": Trap("<title>Soup</title><h1>We sell soup</h1><a href='/blog'>Blog</a>", parts={"timeout": "10 s"}),
+    "unnamed widget": Trap("<title>Soup</title><iframe src='{elsewhere}'></iframe>", parts={"timeout": "10 s"}),
     "captcha": Trap(WALL + PAGE % ("", "")),
     "deaf button": Trap(PAGE % ("", "document.getElementById('send').onclick = () => {};")),
 }
