@@ -106,6 +106,14 @@ class MailServer:
                     client.store("1:*", "+FLAGS", "\\Deleted")
                     client.expunge()
 
+    def stir(self) -> None:
+        """Let the server tell of what came by SMTP: that half of it has a thread of its own, and the half for IMAP
+
+        notices only when somebody next asks it something.
+        """
+        with self._mailbox(ADDRESS):
+            pass
+
     def account(self, **changes: Any) -> MailAccount:
         """Return how our probe reaches it."""
         account = MailAccount(

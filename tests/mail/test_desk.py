@@ -42,9 +42,11 @@ class Desk:
     def __init__(self, directory: Path, server: kit.MailServer) -> None:
         ports = ["--smtp-port", str(server.smtp_port), "--imap-port", str(server.imap_port)]
         self._command = [sys.executable, "-m", "tests.mail.desk", "--dir", str(directory), *ports]
+        self._server = server
 
     def staff(self, *words: str) -> str:
         done = subprocess.run([*self._command, *words], check=True, capture_output=True, text=True, cwd=ROOT)
+        self._server.stir()
         return done.stdout
 
     def tickets(self) -> list[dict[str, Any]]:
