@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,13 +12,14 @@ from audit.analysis.facts import Case
 from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import AgreementResult
 from audit.analysis.questions import BY_ID, QUESTIONS
+from audit.analysis.values import plentiful
 from audit.model import Event
 from probes.events import Judged
 
 _NUMBERED = {"courtesy"}
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class _Given:
     """One answer: who gave it about which contact or message."""
 

@@ -8,7 +8,6 @@ wait. Working time is Mon–Fri 09:00–17:00 at the vendor's place, public holi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -21,6 +20,7 @@ from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import CostPart, CostRecord, Finding, PromiseOutcome, Verdict
 from audit.analysis.state import LOST
 from audit.analysis.statistics import SMALLEST_N_OF_MEAN, mean_interval
+from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar
 from audit.plan.model import CostInputs, PromisedWhat
 from probes.errors import Side
@@ -31,7 +31,7 @@ _MISSED = {PromiseOutcome.LATE, PromiseOutcome.BROKEN}
 _BLOCKING = {PromisedWhat.FIRST_HUMAN_RESPONSE, PromisedWhat.UPDATE, PromisedWhat.RESOLUTION}
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class CaseCost:
     """One case: minutes of the customer, of which repeated; hours of blocked work; and both in money."""
 

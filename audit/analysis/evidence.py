@@ -46,16 +46,16 @@ def cited_evidence(facts: Facts, cited: Collection[str]) -> tuple[Evidence, ...]
         case = facts.cases.get(event.case) if event.case else None
         found.append(
             Evidence(
-                number=number,
-                vendor=case.vendor if case else "",
-                case=event.case,
-                contact=event.contact,
-                seq=event.seq,
-                kind=event.kind,
-                at_utc=event.at_utc,
-                what=describe(event),
-                artifacts=event.artifacts,
-                t_s=getattr(event.what, "t_s", None),
+                number,
+                case.vendor if case else "",
+                event.case,
+                event.contact,
+                event.seq,
+                event.kind,
+                event.at_utc,
+                describe(event),
+                event.artifacts,
+                getattr(event.what, "t_s", None),
             )
         )
     return tuple(found)

@@ -20,16 +20,16 @@ def messages_read(cases: Iterable[Case]) -> Iterator[MessageRead]:
                 continue
             reading = message.reading
             yield MessageRead(
-                case=case.id,
-                message_key=message.key,
-                at_utc=message.at_utc,
-                text=message.text,
-                kind=reading.kind.value,
-                quote=reading.quote,
-                confidence=round(reading.confidence, 2),
-                waits=reading.waits_for_a_person,
-                cues=tuple((cue.kind.value, cue.quote, cue.confidence) for cue in reading.cues),
-                evidence=evidence_numbers(message.event),
+                case.id,
+                message.key,
+                message.at_utc,
+                message.text,
+                reading.kind.value,
+                reading.quote,
+                round(reading.confidence, 2),
+                reading.waits_for_a_person,
+                tuple([(cue.kind.value, cue.quote, cue.confidence) for cue in reading.cues]),
+                evidence_numbers(message.event),
             )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from audit.analysis.values import plentiful
 from probes.audio.timeline import Timeline
 from probes.errors import Side
 from probes.events import Doubt
@@ -52,7 +53,7 @@ class Origin(StrEnum):
     PERSON = "judged by a person"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True)
 class Evidence:
     """What proves a number: one event and its artifacts. `number` ("E0007") follows the event's place in the chain and
     never changes within an audit. `t_s` is the second of the recording, where it is one.
@@ -78,7 +79,7 @@ class MeasureKind(StrEnum):
     QUANTITY = "quantity"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True)
 class Observed:
     """One observation of a measure. `censored`: the value is a lower bound (the wait went on when we stopped).
 
@@ -159,7 +160,7 @@ class Measure:
     observed: tuple[Observed, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True)
 class PromiseRecord:
     """A promise and what happened. `due_at_utc` and `came_at_utc` are null where there is none.
 
@@ -185,7 +186,7 @@ class PromiseRecord:
     origin: Origin = Origin.MEASURED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True)
 class Finding:
     """One sentence, its verdict, the measure it rests on and its evidence numbers."""
 
@@ -201,7 +202,7 @@ class Finding:
     origin: Origin = Origin.MEASURED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True)
 class StoryLine:
     """One thing that happened in a case, in a plain sentence."""
 
@@ -227,7 +228,7 @@ class Story:
     lines: tuple[StoryLine, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True)
 class MessageRead:
     """What a message of the vendor's side was read to be, with the words that this rests on.
 
@@ -323,7 +324,7 @@ class VendorTest:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class PairPoint:
     """One matched pair: the same scenario and sample with two personas. A censored value is a lower bound."""
 

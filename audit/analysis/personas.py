@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from audit.analysis import phrases
 from audit.analysis.model import Measure, MeasureKind, Observed, PairPoint, PairTest, Verdict
 from audit.analysis.statistics import SMALLEST_N, PairedTest, holm, sign_test, signed_rank_test
+from audit.analysis.values import plentiful
 from audit.plan.model import Persona
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class _Value:
     """One persona's value in one case: its first observation, or the share over the case."""
 

@@ -7,7 +7,6 @@ looks the vendor's own statement of the time decides in its favour or against it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit.analysis import phrases
@@ -16,6 +15,7 @@ from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_number, evidence_numbers
 from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord
 from audit.analysis.reading import plain, promises_in
+from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import Plan, Promise, PromiseClock, PromisedWhat
@@ -34,7 +34,7 @@ _UNCONFIRMED = " (found by machine, unconfirmed)"
 _FROM_CALLS = {PromisedWhat.CALL_ANSWERED, PromisedWhat.HUMAN_ON_CALL}
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class Came:
     """The moment at which what was promised came, its proof, and the last moment at which it surely had not."""
 
@@ -44,7 +44,7 @@ class Came:
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class Due:
     """One occasion on which a promise was to be kept. `sure_until` is how far we watched."""
 
@@ -89,7 +89,7 @@ def promise_records(case: Case, plan: Plan, calendar: BusinessCalendar | None) -
 # --- occasions ---
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class _Published:
     """The occasions that one published or contractual promise has in one case."""
 

@@ -28,6 +28,7 @@ from audit.analysis.reading_languages import (
     load_language,
 )
 from audit.analysis.reading_text import own_words, sentences, shown, without_ours
+from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
 from probes.errors import Side
@@ -91,7 +92,7 @@ class CueKind(StrEnum):
     ELSEWHERE = "elsewhere"
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class Cue:
     """One cue with the words it rests on; `confidence` is 0..1, our own estimate."""
 
@@ -100,7 +101,7 @@ class Cue:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class Reading:
     """What a message is, the words that say so, and what it asks for."""
 
@@ -214,7 +215,7 @@ def _weighed(reading: Reading, sign: MachineSign) -> Reading:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class _Found:
     """A reading before it is known what we had written: `questions` are the sentences that ask for something."""
 
@@ -255,7 +256,7 @@ def _was_numbered(question: str, said: str) -> bool:
     return any(re.search(rf"(?<!\w){word}s?{number}", said) for word in _NAMES_SOMETHING.findall(question))
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class _Sentence:
     """A sentence as it is matched. Desks write the same ones again and again around what is new, hence the stores."""
 

@@ -102,9 +102,7 @@ def tell(case: Case, plan: Plan, zone: str) -> Story:
 def _line(
     at: datetime, sentence: str, *events: Event, channel: str | None = None, t_s: float | None = None
 ) -> StoryLine:
-    return StoryLine(
-        at_utc=at, sentence=phrases.stopped(sentence), evidence=evidence_numbers(*events), channel=channel, t_s=t_s
-    )
+    return StoryLine(at, phrases.stopped(sentence), evidence_numbers(*events), channel, t_s)
 
 
 def _opening(case: Case, plan: Plan) -> StoryLine:
