@@ -14,7 +14,7 @@ import typer
 from probes.errors import AuditError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from audit.analysis.model import Analysis
     from audit.engine.worker import Worker
@@ -46,6 +46,14 @@ ListenOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 PlanArgument = Annotated[Path, typer.Argument(help="The plan file (YAML).")]
+AgainstOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against",
+        metavar="EARLIER",
+        help="Compare with an earlier audit of the same plan: its id, or another home's folder. Again: more looks.",
+    ),
+]
 AuditArgument = Annotated[str | None, typer.Argument(help="The audit's id; default the latest one.")]
 
 
@@ -375,34 +383,43 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path("report"),
     for_whom: Annotated[str, typer.Option("--for", help="executive (vendor, selection: later)")] = "executive",
     data: Annotated[bool, typer.Option("--data", help="Only the tables (CSV) and the data (JSON).")] = False,
+    against: AgainstOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report: PDF, HTML and data."""
+    """Write the report: PDF, HTML and data; with --against also what changed since an earlier audit."""
+    from audit.commands.terminal import changes_document, changes_text
+
     settings = _settings(home)
     ledger = _ledger(settings)
     if data:
         from audit.commands.reporting import write_audit_data
 
-        written = [str(path) for path in write_audit_data(ledger, _audit_id(ledger, audit), out, version())]
-        _answer({"files": written} if as_json else "\n".join(written), as_json)
-        return
-    files = _write_report(settings, ledger, _audit_id(ledger, audit), out, for_whom)
-    document = {"pdf": str(files.pdf), "html": str(files.html), "data": str(files.data)}
-    _answer(document if as_json else "\n".join(document.values()), as_json)
+        paths, over = write_audit_data(ledger, _audit_id(ledger, audit), out, version(), against or ())
+        written = [str(path) for path in paths]
+        document: dict[str, Any] = {"files": written}
+    else:
+        files = _write_report(settings, ledger, _audit_id(ledger, audit), out, for_whom, against or ())
+        document, over = {"pdf": str(files.pdf), "html": str(files.html), "data": str(files.data)}, files.over_time
+        written = list(document.values())
+    if against:
+        document |= {"over_time": changes_document(over)}
+    text = "\n".join([*written, *(["", changes_text(over)] if against else [])])
+    _answer(document if as_json else text, as_json)
 
 
 @app.command()
 def pack(
     audit: AuditArgument = None,
     out: Annotated[Path, typer.Option("--out", help="The zip file to write.")] = Path("evidence-pack.zip"),
+    against: AgainstOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Seal report, journal and evidence into a pack that anybody can verify."""
     settings = _settings(home)
     ledger = _ledger(settings)
-    packed = _write_pack(settings, ledger, _audit_id(ledger, audit), out)
+    packed = _write_pack(settings, ledger, _audit_id(ledger, audit), out, against or ())
     document = {"pack": str(packed.path), "sha256": packed.sha256, "files": packed.files, "key": packed.fingerprint}
     text = f"{packed.path}\n  {packed.files} files, SHA-256 {packed.sha256}\n  signed with the key {packed.fingerprint}"
     if packed.not_searched_for:
@@ -540,16 +557,18 @@ def _analysis(ledger: Ledger, audit: str) -> Analysis:
     return analyse_audit(ledger, audit, version())
 
 
-def _write_report(settings: Settings, ledger: Ledger, audit: str, out: Path, for_whom: str) -> ReportFiles:
+def _write_report(
+    settings: Settings, ledger: Ledger, audit: str, out: Path, for_whom: str, against: Sequence[str]
+) -> ReportFiles:
     from audit.commands.reporting import write_audit_report
 
-    return write_audit_report(settings, ledger, audit, out, for_whom, version())
+    return write_audit_report(settings, ledger, audit, out, for_whom, version(), against=against)
 
 
-def _write_pack(settings: Settings, ledger: Ledger, audit: str, out: Path) -> Packed:
+def _write_pack(settings: Settings, ledger: Ledger, audit: str, out: Path, against: Sequence[str]) -> Packed:
     from audit.commands.reporting import write_audit_pack
 
-    return write_audit_pack(settings, ledger, audit, out, version())
+    return write_audit_pack(settings, ledger, audit, out, version(), against=against)
 
 
 def _answer(answer: Any, as_json: bool) -> None:

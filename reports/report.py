@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from audit.analysis.model import Analysis
+from audit.analysis.over_time import NOTHING, OverTime
 from probes.errors import Unavailable, UserError
 from probes.model import Artifact
 from reports import tables, words
@@ -47,6 +48,7 @@ class ReportFiles:
     evidence: Mapping[str, str]
     audit: str
     title: str
+    over_time: OverTime
 
 
 def write_report(
@@ -59,8 +61,11 @@ def write_report(
     for_whom: str = "executive",
     classification: str = "Confidential",
     key_fingerprint: str | None = None,
+    over_time: OverTime | None = None,
 ) -> ReportFiles:
     """Write the report on an analysis into the folder `out`, which is made where it is missing.
+
+    `over_time` is what changed since earlier audits, and within this one.
 
     Raises:
         UserError: there is no report for this reader, or `out` is not a folder.
@@ -71,7 +76,7 @@ def write_report(
     if out.exists() and not out.is_dir():
         raise UserError("the report cannot be written", at=str(out), fix="name a folder; this is a file")
     try:
-        return _write(analysis, artifacts, out, now_utc, browser, classification, key_fingerprint)
+        return _write(analysis, artifacts, out, now_utc, browser, classification, key_fingerprint, over_time or NOTHING)
     except OSError as exc:
         raise Unavailable(
             f"the report could not be written: {exc.strerror or exc}",
@@ -88,6 +93,7 @@ def _write(
     browser: str | None,
     classification: str,
     key_fingerprint: str | None,
+    over_time: OverTime,
 ) -> ReportFiles:
     out.mkdir(parents=True, exist_ok=True)
     for left_over in (out / "evidence", out / "tables"):
@@ -101,6 +107,7 @@ def _write(
         classification=classification,
         key_fingerprint=key_fingerprint,
         envelopes=_envelopes(analysis, artifacts),
+        over_time=over_time,
     )
     html, pdf, data = out / "report.html", out / "report.pdf", out / "data.json"
     html.write_text(render(report, "screen"), encoding="utf-8")
@@ -112,14 +119,14 @@ def _write(
             browser=browser,
         )
     )
-    data.write_text(tables.json_text(analysis), encoding="utf-8")
+    data.write_text(tables.json_text(analysis, over_time), encoding="utf-8")
     (out / "tables").mkdir(exist_ok=True)
     written = []
-    for name, text in tables.tables(analysis, evidence).items():
+    for name, text in tables.tables(analysis, evidence, over_time).items():
         written.append(out / "tables" / name)
         # The mark at the start tells spreadsheets that this is UTF-8.
         written[-1].write_text(text, encoding="utf-8-sig", newline="")
-    return ReportFiles(out, pdf, html, data, tuple(written), evidence, analysis.audit, report.title)
+    return ReportFiles(out, pdf, html, data, tuple(written), evidence, analysis.audit, report.title, over_time)
 
 
 def _envelopes(analysis: Analysis, artifacts: ArtifactReader) -> dict[str, tuple[float, ...]]:

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from audit.analysis.model import Analysis
+from audit.analysis.over_time import OverTime
 
 FORMAT, VERSION = "holdproof-report-data", 1
 # A cell that begins so may be run as a formula by a spreadsheet; a number of ours never does.
@@ -49,7 +50,7 @@ def cell(value: Any) -> str:
             return "'" + text if text.startswith(_FORMULA) else text
 
 
-def tables(analysis: Analysis, files: dict[str, str]) -> dict[str, str]:
+def tables(analysis: Analysis, files: dict[str, str], over: OverTime | None = None) -> dict[str, str]:
     """Return every table by its file name."""
     observed = (
         (
@@ -106,7 +107,7 @@ def tables(analysis: Analysis, files: dict[str, str]) -> dict[str, str]:
         for e in analysis.evidence
         for a in (e.artifacts or (_NO_FILE,))
     )
-    return {
+    made = {
         "measures.csv": csv_text(_MEASURE, (tuple(getattr(m, name) for name in _MEASURE) for m in analysis.measures)),
         "observations.csv": csv_text(
             (
@@ -155,6 +156,11 @@ def tables(analysis: Analysis, files: dict[str, str]) -> dict[str, str]:
             evidence,
         ),
     }
+    if over is not None:
+        made["trends.csv"] = csv_text(_TREND, (tuple(getattr(t, name) for name in _TREND) for t in over.trends))
+    if over is not None and over.against:
+        made["changes.csv"] = csv_text(_CHANGE, (tuple(getattr(c, n) for n in _CHANGE) for c in over.comparisons))
+    return made
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -193,19 +199,30 @@ _ACCOUNT = (
     "vendor", "cases_planned", "cases", "cases_closed", "cases_censored", "cases_ours", "contacts", "contacts_ours",
     "contacts_not_run", "refused", "retries", "calls", "call_minutes", "cost_minor", "currency",
 )  # fmt: skip
+_TREND = (
+    "vendor", "measure", "unit", "per_day", "low", "high", "p_value", "p_holm", "n", "n_censored", "why_not", "verdict",
+    "sentence",
+)  # fmt: skip
+_CHANGE = (
+    "vendor", "measure", "unit", "before", "after", "n_before", "n_after", "difference", "low", "high", "p_value",
+    "p_holm", "method", "why_not", "verdict", "sentence",
+)  # fmt: skip
 
 
-def json_text(analysis: Analysis) -> str:
+def json_text(analysis: Analysis, over: OverTime | None = None) -> str:
     """Return the whole analysis as one JSON document, the same bytes for the same analysis."""
-    document = {"format": FORMAT, "version": VERSION, "analysis": _plain(analysis)}
+    document = {"format": FORMAT, "version": VERSION, "analysis": plain(analysis)}
+    if over is not None:
+        document["over_time"] = plain(over)
     return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of the analysis as JSON knows it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):

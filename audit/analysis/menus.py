@@ -99,8 +99,8 @@ def changes(before: MenuMap, after: MenuMap) -> tuple[str, ...]:
             told.append(f"{where} one listens for {place.prompt_s:.0f} s, before for {was.prompt_s:.0f} s")
         if was.back_to is None and place.back_to is not None:
             told.append(f"{where} leads back to what was said {path_words(place.back_to)}")
-    told += [f"{path_words(path)} was not come through any more" for path in old if path not in _paths(after)]
-    told += [f"{path_words(path)} is new" for path in _paths(after) if path not in old]
+    told += [f"{path_words(path)} no call came any more" for path in old if path not in _paths(after)]
+    told += [f"{path_words(path)} no call had come before" for path in _paths(after) if path not in old]
     return tuple(told)
 
 

@@ -109,7 +109,15 @@ def with_unit(value: float, unit: str) -> str:
         return number(value)
     if unit == "LU":  # nobody hears a hundredth
         return f"{number(round(value, 1))} {unit}"
-    return f"{number(value)} {unit}"
+    if unit == "points":
+        return f"{number(round(value))} points"
+    shown = number(value)
+    return f"{shown} {unit.removesuffix('s') if shown in ('1', '−1') and unit.islower() else unit}"
+
+
+def signed(value: float, unit: str) -> str:
+    """Return a change as printed for its unit: "+2 h 10 min", "−12 points"."""
+    return f"{'+' if value > 0 else ''}{with_unit(value, unit)}"
 
 
 def moment(at_utc: datetime, zone: str) -> str:

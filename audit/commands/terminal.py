@@ -13,12 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from audit.analysis.messages import waiting_messages
-from audit.analysis.model import Analysis, Story
+from audit.analysis.model import Analysis, Story, Verdict
+from audit.analysis.over_time import OverTime
 from audit.engine.run import Progress as Standing
 from audit.ledger.store import Ledger
 from audit.model import AuditRow, EffectState
 from probes.errors import UserError
 from reports import words
+from reports.tables import plain
 
 _MOST_READ = 100_000
 """In longer audits the messages that wait for a person are not counted for `status`."""
@@ -178,6 +180,42 @@ def cases_text(document: dict[str, Any]) -> str:
             lines.append(f"    not known whether it was done: {case['unknown_act']}")
             lines.append(f"    find out, then say so: holdproof settle {case['case']} --done|--not-done --by YOU")
     return "\n".join(lines) if document["cases"] else f"{lines[0]}: no such cases"
+
+
+# --- what changed ---
+
+
+def changes_document(over: OverTime) -> dict[str, Any]:
+    """Return what changed since earlier audits."""
+    return {"format": "holdproof-changes", "version": 1, **plain(over)}
+
+
+def changes_text(over: OverTime) -> str:
+    """Return in words what changed since earlier audits: what is established first, then what is not and why."""
+    tested = [one for one in over.comparisons if one.p_holm is not None]
+    stands = [one for one in tested if one.verdict is not Verdict.NOT_ESTABLISHED]
+    lines = [f"compared with {over.against[0]}: {len(tested)} measures tested, {len(stands)} moved"]
+    lines += [_told(one.vendor, one.verdict, one.sentence) for one in stands]
+    lines += [_told(one.vendor, one.verdict, one.sentence) for one in tested if one not in stands]
+    few = [one for one in over.comparisons if one.p_holm is None]
+    if few:
+        lines += ["", f"not tested: {len(few)} measures"]
+        lines += [f"  {one.vendor}: {one.sentence}" for one in few]
+    if over.drifts:
+        lines += ["", f"drift since {over.against[0]}, {len(over.against)} looks"]
+        alarms = [drift for drift in over.drifts if drift.verdict is not Verdict.NOT_ESTABLISHED]
+        lines += [_told(drift.vendor, drift.verdict, drift.sentence) for drift in alarms]
+        lines += [f"  no alarm in {len(over.drifts) - len(alarms)} measures watched"]
+    for menu in over.menus:
+        lines += ["", f"menu of {menu.vendor} by {menu.channel}", *(f"  {sentence}" for sentence in menu.sentences)]
+    moved = [one for one in over.trends if one.verdict is not Verdict.NOT_ESTABLISHED]
+    if moved:
+        lines += ["", "trends within this audit", *(_told(one.vendor, one.verdict, one.sentence) for one in moved)]
+    return "\n".join([*lines, *(["", *over.notes] if over.notes else [])])
+
+
+def _told(vendor: str, verdict: Verdict, sentence: str) -> str:
+    return f"  {verdict.value}: {vendor}: {sentence}"
 
 
 # --- one case ---

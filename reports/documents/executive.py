@@ -28,6 +28,8 @@ from audit.analysis.model import (
     VendorName,
     Verdict,
 )
+from audit.analysis.over_time import NOTHING, Drift, OverTime
+from audit.analysis.trends import Comparison, Trend
 from reports import words
 from reports.documents import charts
 from reports.documents.charts import Chart, Envelopes
@@ -151,6 +153,18 @@ class EvidenceRow:
     first: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeSection:
+    """What changed since earlier audits, those changes first that stand; and trends within the audit that do."""
+
+    over: OverTime
+    compared: tuple[Comparison, ...]
+    too_few: tuple[Comparison, ...]
+    alarms: tuple[Drift, ...]
+    calm: tuple[str, ...]
+    trends: tuple[Trend, ...]
+
+
 class Stated(Protocol):
     """What has a sentence and evidence: tests of limits, pairs, agreement, costs."""
 
@@ -198,6 +212,7 @@ class ExecutiveReport:
     unseen: tuple[str, ...]
     tests: tuple[tuple[str, tuple[Stated, ...]], ...]
     judged: bool
+    changes: ChangeSection | None
     measure_names: Mapping[str, str]
 
 
@@ -209,6 +224,7 @@ def build(
     classification: str,
     key_fingerprint: str | None = None,
     envelopes: Envelopes | None = None,
+    over_time: OverTime = NOTHING,
 ) -> ExecutiveReport:
     """Lay out an analysis.
 
@@ -219,6 +235,7 @@ def build(
         classification: printed on every page.
         key_fingerprint: of the key that will seal the pack, for the cover.
         envelopes: the levels of recordings, by hash; a call without them is drawn without a waveform.
+        over_time: what changed since earlier audits, and within this one.
     """
     envelopes = envelopes or {}
     analysis = _with_all_vendors(analysis)
@@ -269,6 +286,7 @@ def build(
         unseen=tuple(dict.fromkeys(m.name for m in analysis.measures if m.id not in {s.id for s in seen})),
         tests=_tests(analysis),
         judged=bool(analysis.judgements),
+        changes=_changes(over_time, {measure.id: measure.name for measure in analysis.measures}),
         measure_names={measure.id: measure.name for measure in analysis.measures},
     )
 
@@ -281,6 +299,16 @@ def _tests(analysis: Analysis) -> tuple[tuple[str, tuple[Stated, ...]], ...]:
         ("What the service costs its customer", analysis.costs),
     )
     return tuple((heading, items) for heading, items in found if items)
+
+
+def _changes(over: OverTime, names: Mapping[str, str]) -> ChangeSection | None:
+    tested = [one for one in over.comparisons if one.p_holm is not None]
+    tested.sort(key=lambda one: _STANDING[one.verdict])
+    few = tuple(one for one in over.comparisons if one.p_holm is None)
+    moved = tuple(one for one in over.trends if one.verdict is not Verdict.NOT_ESTABLISHED)
+    alarms = tuple(drift for drift in over.drifts if drift.verdict is not Verdict.NOT_ESTABLISHED)
+    calm = tuple(dict.fromkeys(names[drift.measure] for drift in over.drifts if drift not in alarms))
+    return ChangeSection(over, tuple(tested), few, alarms, calm, moved) if over.against or moved else None
 
 
 def _with_all_vendors(analysis: Analysis) -> Analysis:

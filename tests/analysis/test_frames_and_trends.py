@@ -11,7 +11,7 @@ import pytest
 from audit.analysis.analyse import analyse
 from audit.analysis.frames import FRAMES, events_frame, frames
 from audit.analysis.model import Analysis, Measure, Verdict
-from audit.analysis.trends import alarms, compare, look_level, trend
+from audit.analysis.trends import Trend, alarms, compare, look_level, trend, trends
 from audit.plan.model import PromisedWhat
 from tests.analysis.golden import golden_analysis, golden_events
 from tests.analysis.plans import plan, promise, vendor
@@ -83,15 +83,33 @@ def test_audits_of_two_methods_are_not_compared() -> None:
         compare(one, replace(one, method_version="0.9"))
 
 
+def moved(analysis: Analysis) -> Trend:
+    return next(t for t in trends(analysis) if t.measure == "first_human_response_s")
+
+
 def test_a_rising_wait_is_a_trend_and_a_flat_one_none() -> None:
-    rising = trend(response(audited([4.0 + 2 * n for n in range(12)])))
-    assert rising.per_day == pytest.approx(2 * 3600 / (3 / 24), rel=0.01)  # seen 3 h apart each: begun 1 h, 2 h longer
-    assert rising.p_value is not None
-    assert rising.p_value < 0.001
-    assert "it rises" in rising.sentence
-    assert trend(response(audited([4.0] * 12))).p_value == pytest.approx(1.0)
-    assert trend(response(audited([4.0] * 9))).why_not == "a trend needs 10 observations, and there are 9"
-    assert trend(response(audited([99.0] * 6 + [4.0] * 10))).why_not == "more than a quarter are only bounds"
+    rising = moved(audited([4.0 + 2 * n for n in range(12)]))
+    assert rising.per_day == pytest.approx(2 * 3600 / (1 / 24), rel=0.01)  # two hours longer from hour to hour
+    assert rising.p_holm is not None
+    assert rising.p_holm < 0.001
+    assert rising.verdict is Verdict.CONFIRMED
+    assert "the trend is established" in rising.sentence
+    assert moved(audited([4.0] * 12)).verdict is Verdict.NOT_ESTABLISHED
+    assert moved(audited([4.0] * 9)).why_not == "a trend needs 10 observations, and there are 9"
+
+
+def test_waits_that_did_not_end_are_part_of_a_trend() -> None:
+    worse = moved(audited([4.0 + n / 10 for n in range(10)] + [99.0] * 10))
+    assert (worse.n, worse.n_censored, worse.verdict) == (20, 10, Verdict.CONFIRMED)
+    assert "it tends to rise, n = 20, 10 not ended" in worse.sentence
+    assert worse.per_day is None  # by how much, nobody knows
+
+
+def test_long_waits_that_end_late_are_no_trend() -> None:
+    analysis = audited(list(np.random.default_rng(3).uniform(2, 40, 14)))
+    measure = response(analysis)
+    together = dict.fromkeys((o.case for o in measure.observed), measure.observed[0].at_utc)
+    assert trend(measure, together).why_not == "all cases were opened at one moment"
 
 
 def test_looks_spend_five_per_cent_in_all() -> None:

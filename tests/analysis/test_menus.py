@@ -113,7 +113,7 @@ def test_what_changed_from_audit_to_audit_is_told() -> None:
     told = changes(menu(THROUGH), menu(longer))
     assert told == ("after key 2, the identification one listens for 4 s, before for 0 s",)
     assert changes(menu(THROUGH), menu(THROUGH)) == ()
-    assert "after key 3 was not come through any more" in changes(menu(THROUGH, NOWHERE), menu(THROUGH))
+    assert "after key 3 no call came any more" in changes(menu(THROUGH, NOWHERE), menu(THROUGH))
 
 
 @given(

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from audit.analysis.statistics import (
+    difference_interval,
     holm,
     limit_p_value,
     median_interval,
     median_ranks,
     n_without_miss,
+    rank_trend,
     share_at_least,
+    shift_interval,
     sign_test,
     signed_rank_test,
     wilson,
@@ -222,3 +225,41 @@ def test_restricted_mean_by_hand() -> None:
     half = 1.959964 * math.sqrt((8 / 3) ** 2 / 6)
     assert interval.low == pytest.approx(2 + 8 / 3 - half)
     assert interval.high == 6.0
+
+
+def test_the_difference_of_two_shares_is_newcombes() -> None:
+    found = difference_interval(wilson(48, 80), wilson(56, 70))  # Newcombe (1998), example a, the other way round
+    assert (found.estimate, found.low, found.high) == (
+        pytest.approx(0.2), pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4),
+    )  # fmt: skip
+
+
+def test_the_shift_of_two_samples_is_hodges_and_lehmanns() -> None:
+    at_term = np.array([0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46])  # Hollander, Wolfe, table 4.1
+    early = np.array([1.15, 0.88, 0.90, 0.74, 1.21])
+    found = shift_interval(early, at_term)
+    assert [round(v, 3) for v in (found.estimate, found.low, found.high)] == [0.305, -0.15, 0.76]
+    with pytest.raises(ValueError, match="too few"):
+        shift_interval(early[:3], early[:3])
+
+
+def test_a_rank_trend_without_censoring_is_kendalls_and_a_bound_is_above_what_ended_before() -> None:
+    rng = np.random.default_rng(6)
+    at = np.arange(15.0)
+    values = rng.normal(size=15) + at / 10
+    tau, p = rank_trend(at, values, np.ones(15, dtype=bool))
+    theirs = stats.kendalltau(at, values)
+    assert tau == pytest.approx(theirs.statistic)
+    assert p == pytest.approx(theirs.pvalue, abs=0.02)
+    late_ones_unanswered = rank_trend(at, np.where(at > 9, 4.0, 3.0 + at / 100), at <= 9)
+    assert late_ones_unanswered[0] > 0.8
+    assert rank_trend(at, np.full(15, 4.0), at > 20) == (0.0, 1.0)  # bounds alone say nothing
+
+
+def test_a_rank_trend_cries_wolf_no_more_than_it_may() -> None:
+    rng = np.random.default_rng(1)
+    false = 0
+    for _ in range(600):
+        waits, bound = rng.exponential(size=12), rng.exponential(size=12) * 2
+        false += rank_trend(rng.uniform(size=12), np.minimum(waits, bound), waits <= bound)[1] < 0.05
+    assert false / 600 < 0.07

@@ -12,9 +12,11 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from audit.analysis.model import Analysis, Verdict
+from audit.analysis.over_time import over_time
 from probes.errors import Unavailable, UserError
 from probes.model import Artifact
 from reports import tables, words
@@ -22,6 +24,8 @@ from reports.documents import executive
 from reports.documents.render import Medium, heat, render
 from reports.report import evidence_name, write_report
 from tests.analysis.golden import golden_analysis
+from tests.analysis.plans import plan, vendor
+from tests.analysis.test_scorecard import RESPONSE, ledger, run
 from tests.reports.samples import NOW, Store, departure, twelve
 from tests.reports.test_figures import contrast
 
@@ -299,3 +303,20 @@ def test_there_is_no_report_for_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="this is a file"):
         write_report(departure(Store()), Store(), tmp_path / "file", now_utc=NOW)
+
+
+def test_what_changed_is_told_with_what_was_not_tested_and_why() -> None:
+    def audited(low: float, high: float) -> Analysis:
+        hours = list(np.random.default_rng(5).uniform(low, high, 14))
+        return run(plan(vendor(RESPONSE)), ledger({"acme": hours}))
+
+    before, after = audited(30, 60), audited(2, 9)
+    the_plan = plan(vendor(RESPONSE))
+    over = over_time(the_plan, after, [(the_plan, before)], frozenset({"first_human_response_s", "vendor_began"}))
+    report = executive.build(after, {}, now_utc=NOW, classification="Confidential", over_time=over)
+    told = Page(render(report, "screen", {})).text
+    for change in over.comparisons:
+        assert squeezed(change.sentence) in told
+    assert [change.verdict for change in over.comparisons] == [Verdict.CONFIRMED, Verdict.NOT_ESTABLISHED]
+    assert "everysingleoneisthesame" in told
+    assert "Whatchangedsince" not in Page(page(after)).text
