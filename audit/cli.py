@@ -580,6 +580,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    # Before numpy is loaded. Listening is many small products of matrices: two threads take three times the work for
+    # them, most of it waiting for each other, and many times as long where other calls are listened to beside.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except AuditError as exc:

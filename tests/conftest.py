@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# Before numpy is loaded, here and in what the tests start: its threads wait for each other by turning in circles, which
+# takes three times the work wherever several tests share the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 

@@ -32,6 +32,20 @@ def test_help_loads_nothing_heavy() -> None:
         assert f"  {command} " in result.stdout
 
 
+def test_listening_takes_one_thread_of_the_machine() -> None:
+    code = (
+        "import os, sys; sys.argv = ['holdproof', '--help']\n"
+        "from audit.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "import numpy; numpy.ones((600, 600)) @ numpy.ones((600, 600))\n"
+        "print('THREADS', len(os.listdir('/proc/self/task')))"
+    )
+    root = Path(__file__).parents[2]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=root, env={})
+    assert "THREADS 1\n" in result.stdout
+
+
 def test_a_new_home_says_what_to_do_next(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert "holdproof run PLAN" in holdproof("status", "--home", home).stdout
