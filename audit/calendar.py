@@ -45,6 +45,7 @@ class Hours:
         )
 
 
+@lru_cache(maxsize=1024)
 def parse_hours(text: str) -> Hours:
     """Read opening hours.
 
@@ -228,12 +229,7 @@ class BusinessCalendar:
         """Yield the openings that begin on these days, in order, joined where they touch or overlap."""
         pending: tuple[datetime, datetime] | None = None
         for number in range(first.toordinal(), last.toordinal() + 1):
-            day = date.fromordinal(number)
-            for opening in self._parsed.days[HOLIDAY if self._is_holiday(day) else day.weekday()]:
-                start = self._at(day, opening.opens_min, 0)
-                end = self._at(day, opening.closes_min, 1)
-                if end <= start:  # swallowed by a change of the clocks
-                    continue
+            for start, end in _openings(self.hours, self.time_zone, self.place, number):
                 if pending is not None and start <= pending[1]:
                     pending = pending[0], max(pending[1], end)
                     continue
@@ -243,16 +239,26 @@ class BusinessCalendar:
         if pending is not None:
             yield pending
 
-    def _at(self, day: date, minutes: int, fold: int) -> datetime:
-        day += timedelta(days=minutes // 1440)
-        hour, minute = divmod(minutes % 1440, 60)
-        local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self._zone, fold=fold)
-        if fold and local.replace(fold=0).utcoffset() < local.utcoffset():  # type: ignore[operator]
-            local = local.replace(fold=0)  # in a gap, read both ends by the offset before it
-        return local.astimezone(UTC)
 
-    def _is_holiday(self, day: date) -> bool:
-        return day in _holidays(self.place, day.year)
+@lru_cache(maxsize=16384)
+def _openings(hours: str, time_zone: str, place: str, ordinal: int) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the openings that begin on a day; those that a change of the clocks swallows are left out."""
+    day, zone = date.fromordinal(ordinal), ZoneInfo(time_zone)
+    kind = HOLIDAY if day in _holidays(place, day.year) else day.weekday()
+    ends = [
+        (_at(day, opening.opens_min, 0, zone), _at(day, opening.closes_min, 1, zone))
+        for opening in parse_hours(hours).days[kind]
+    ]
+    return tuple((start, end) for start, end in ends if end > start)
+
+
+def _at(day: date, minutes: int, fold: int, zone: ZoneInfo) -> datetime:
+    day += timedelta(days=minutes // 1440)
+    hour, minute = divmod(minutes % 1440, 60)
+    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone, fold=fold)
+    if fold and local.replace(fold=0).utcoffset() < local.utcoffset():  # type: ignore[operator]
+        local = local.replace(fold=0)  # in a gap, read both ends by the offset before it
+    return local.astimezone(UTC)
 
 
 @lru_cache(maxsize=1024)
@@ -266,4 +272,4 @@ def _holidays(place: str, year: int) -> frozenset[date]:
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a moment must be aware of its time zone")
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)

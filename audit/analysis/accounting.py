@@ -29,7 +29,7 @@ def account(vendor: str, cases: Sequence[Case], planned: int) -> Accounting:
     charges = []
     for case in cases:
         contacts += len(case.contacts)
-        for c in case.contacts.values():
+        for c in case.eventful:
             ours += c.side is Side.OURS
             not_run += c.outcome is ContactOutcome.NOT_RUN
             retries += c.attempt > 1
@@ -63,13 +63,13 @@ def account(vendor: str, cases: Sequence[Case], planned: int) -> Accounting:
 def left_out(per: Per, cases: Sequence[Case], accounting: Accounting) -> tuple[int, int]:
     """Return what stands outside n for a measure: how many failed on our side, and how many were not run."""
     if per in (Per.CALL, Per.HOLD):
-        wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.CALL]
+        wanted = [c for case in cases for c in case.eventful if c.action is Action.CALL]
         return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted)
     if per is Per.CHAT:
-        wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.CHAT]
+        wanted = [c for case in cases for c in case.eventful if c.action is Action.CHAT]
         return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted)
     if per is Per.TICKET:
-        wanted = [c for case in cases for c in case.contacts.values() if c.action is Action.OPEN]
+        wanted = [c for case in cases for c in case.eventful if c.action is Action.OPEN]
         not_opened = accounting.cases_planned - accounting.cases
         return sum(c.is_ours for c in wanted), sum(not c.was_run for c in wanted) + not_opened
     return accounting.cases_ours, accounting.cases_planned - accounting.cases
@@ -77,4 +77,4 @@ def left_out(per: Per, cases: Sequence[Case], accounting: Accounting) -> tuple[i
 
 def our_evidence(cases: Sequence[Case]) -> tuple[str, ...]:
     """Return the evidence numbers of the contacts that failed on our side."""
-    return tuple(evidence_number(c.ended or c.started) for case in cases for c in case.contacts.values() if c.is_ours)
+    return tuple(evidence_number(c.ended or c.started) for case in cases for c in case.eventful if c.is_ours)

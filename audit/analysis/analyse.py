@@ -234,7 +234,7 @@ def _audited(plan: Plan, facts: Facts, specs: Sequence[MeasureSpec]) -> list[_Au
         weekdays = BusinessCalendar(_WEEKDAYS, vendor.time_zone, vendor.place) if vendor else None
         for case in cases:
             case.business, case.weekdays = business, weekdays
-            case.records = promise_records(case, plan, business)
+            case.records = promise_records(case, vendor, business)
         accounting = account(vendor_id, cases, planned.get(vendor_id, 0))
         found.append(
             _Audited(

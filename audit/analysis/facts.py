@@ -143,6 +143,11 @@ class Contact:
         return self.side is Side.OURS
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it went through at once and cost nothing."""
+        return self.outcome is ContactOutcome.DONE and self.side is None and self.attempt <= 1 and self.charged is None
+
+    @property
     def was_run(self) -> bool:
         """Whether the attempt was made at all."""
         return self.outcome is not ContactOutcome.NOT_RUN
@@ -206,8 +211,9 @@ class Contact:
 class Case:
     """One case with everything that happened in it, in the order of the chain.
 
-    `turns` are the contacts in which we turned to the vendor (looks are not), `calls` those of them that were calls,
-    `submissions` those that opened a ticket (a chat is none), `answers` the messages of persons of the vendor.
+    `eventful` are all contacts but the looks that simply went through, of which there are many and nothing is to be
+    said one by one; `turns` those in which we turned to the vendor (looks are not), `calls` those of them that were
+    calls, `submissions` those that opened a ticket (a chat is none), `answers` the messages of persons of the vendor.
     `records` is its part of the promise ledger; `business` counts the vendor's opening hours, `weekdays` its working
     days; both are None for a vendor that the plan does not know.
     """
@@ -232,6 +238,7 @@ class Case:
     refused: list[Event] = field(default_factory=list)
     watched_until: datetime | None = None
     ours: list[str] = field(default_factory=list)
+    eventful: list[Contact] = field(default_factory=list)
     turns: list[Contact] = field(default_factory=list)
     calls: list[Contact] = field(default_factory=list)
     chats: list[Contact] = field(default_factory=list)
@@ -250,7 +257,13 @@ class Case:
     def settle(self) -> None:
         """Work out once, when all events are in, what many measures ask for."""
         for contact in self.contacts.values():
-            if contact.action is Action.LOOK or contact.outcome is ContactOutcome.NOT_RUN:
+            if contact.action is not Action.LOOK:
+                self.eventful.append(contact)
+            else:
+                if not contact.is_plain:
+                    self.eventful.append(contact)
+                continue
+            if contact.outcome is ContactOutcome.NOT_RUN:
                 continue
             if contact.submitted is not None and contact.probe != CHAT and self._arrived(contact):
                 self.submissions.append(contact)

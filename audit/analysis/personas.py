@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.analysis import phrases
-from audit.analysis.model import Measure, MeasureKind, Observed, PairPoint, PairTest, Verdict
+from audit.analysis.model import Measure, MeasureKind, PairPoint, PairTest, Verdict
 from audit.analysis.statistics import SMALLEST_N, PairedTest, holm, sign_test, signed_rank_test
-from audit.analysis.values import plentiful
 from audit.plan.model import Persona
 
 
-@plentiful(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Value:
     """One persona's value in one case: its first observation, or the share over the case."""
 
-    value: float
+    total: float
+    n: int
     censored: bool
     evidence: tuple[str, ...]
+
+    @property
+    def value(self) -> float:
+        return self.total / self.n
 
 
 def compare_personas(
@@ -116,18 +120,17 @@ def _difference(one: _Value, other: _Value) -> float | None:
 
 def _by_persona(measure: Measure) -> dict[str, dict[tuple[str, int], _Value]]:
     """Return each persona's value per scenario and sample: the first observation, or the share over the case."""
-    grouped: dict[tuple[str | None, str | None, int | None], list[Observed]] = {}
-    for o in measure.observed:
-        grouped.setdefault((o.persona, o.scenario, o.sample), []).append(o)
     found: dict[str, dict[tuple[str, int], _Value]] = {}
     is_share = measure.kind is MeasureKind.SHARE
-    for (persona, scenario, sample), values in grouped.items():
-        if persona is None or scenario is None or sample is None:
+    for o in measure.observed:
+        if o.persona is None or o.scenario is None or o.sample is None:
             continue
-        first = values[0]
-        value = sum(o.value for o in values) / len(values) if is_share else first.value
-        of_persona = found.setdefault(persona, {})
-        of_persona[scenario, sample] = _Value(value, first.censored and not is_share, first.evidence)
+        of_persona, key = found.setdefault(o.persona, {}), (o.scenario, o.sample)
+        known = of_persona.get(key)
+        if known is None:
+            of_persona[key] = _Value(o.value, 1, o.censored and not is_share, o.evidence)
+        elif is_share:
+            known.total, known.n = known.total + o.value, known.n + 1
     return found
 
 

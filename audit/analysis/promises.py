@@ -18,7 +18,7 @@ from audit.analysis.reading import plain, promises_in
 from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar
 from audit.model import Event
-from audit.plan.model import Plan, Promise, PromiseClock, PromisedWhat
+from audit.plan.model import Promise, PromiseClock, PromisedWhat, Vendor
 from probes.events import Judged, MessageSeen, PromiseSaid, StatusSeen
 
 _DONE = {
@@ -64,15 +64,14 @@ class Due:
     missing: str = ""
 
 
-def promise_records(case: Case, plan: Plan, calendar: BusinessCalendar | None) -> list[PromiseRecord]:
+def promise_records(case: Case, vendor: Vendor | None, calendar: BusinessCalendar | None) -> list[PromiseRecord]:
     """Return every promise that applied in a case with its outcome, in order of their due moments.
 
     Args:
         case: as read from the events.
-        plan: with the vendor's published and contractual promises.
+        vendor: with its published and contractual promises; None for one that the plan does not know.
         calendar: the vendor's business time; None where it is not known, then promises on it stay open.
     """
-    vendor = next((v for v in plan.vendors if v.id == case.vendor), None)
     dues: list[Due] = []
     if vendor is not None:
         for promise in vendor.promises:

@@ -19,44 +19,52 @@ WEIGHTINGS = 10_000
 
 
 def resampled_score(
-    measure: Measure, scale: Scale, weights: Floats, place_of: Mapping[str, int], otherwise: float
+    measure: Measure, scale: Scale, drawn: Floats, place_of: Mapping[str, int], otherwise: float
 ) -> Floats:
     """Return a measure's points in each bootstrap sample of the cases.
 
     Args:
         measure: with its observations.
         scale: from values to points.
-        weights: shape (samples, cases): how often each case was drawn.
-        place_of: the case's column in `weights`.
+        drawn: shape (cases, samples): how often each case was drawn. Samples lie beside one another in memory, so that
+            what is summed up along the cases is summed up for many samples at once.
+        place_of: the case's row in `drawn`.
         otherwise: the points where a sample holds no observation at all.
 
     Returns:
         Shape (samples,). A median that a sample does not reach counts with its longest wait, which favours the vendor.
     """
-    samples = weights.shape[0]
+    samples = drawn.shape[1]
     if not measure.observed:
         return np.full(samples, otherwise)
-    column = np.array([place_of[o.case] for o in measure.observed])
+    row = np.array([place_of[o.case] for o in measure.observed])
     _, middle, _ = bounds(measure.observed)
     order = np.argsort(middle, kind="stable")
-    values, w = middle[order], weights[:, column[order]]
-    total = w.sum(axis=1)
+    values, w = middle[order], drawn[row[order]]
+    total = w.sum(axis=0)
     some = total > 0
     if measure.kind is MeasureKind.SHARE:
-        estimate = np.divide(w @ (values > 0.5), total, out=np.zeros(samples), where=some)
+        estimate = np.divide((values > 0.5) @ w, total, out=np.zeros(samples), where=some)
     else:
         ended = np.array([not o.censored for o in measure.observed])[order]
         if ended.all():
-            below = np.cumsum(w, axis=1) >= total[:, None] / 2
+            below = _accumulated(np.add, w) >= total / 2
         else:
-            at_risk = np.cumsum(w[:, ::-1], axis=1)[:, ::-1]
-            hazard = np.divide(w * ended, at_risk, out=np.zeros_like(w), where=at_risk > 0)
-            below = np.cumprod(1 - hazard, axis=1) <= 0.5 + 1e-12
-        reached = below.any(axis=1)
-        first = np.where(reached, below.argmax(axis=1), values.size - 1)
-        estimate = values[first]
+            at_risk = _accumulated(np.add, w[::-1])[::-1]
+            waiting = 1 - w[ended] / np.maximum(at_risk[ended], 1)
+            below = _accumulated(np.multiply, waiting) <= 0.5 + 1e-12
+        reaching = np.append(values[ended], values[-1])
+        estimate = reaching[below.shape[0] - below.sum(axis=0)]  # once below, always below
     points = np.interp(estimate, scale.at, scale.points)
     return np.where(some, points, otherwise)
+
+
+def _accumulated(add: np.ufunc, rows: Floats) -> Floats:
+    """Return each row with all before it added (or multiplied): as `add.accumulate`, which is three times as slow."""
+    found = np.empty_like(rows)
+    for place, row in enumerate(rows):
+        found[place] = add(found[place - 1], row) if place else row
+    return found
 
 
 @dataclass(frozen=True, slots=True)

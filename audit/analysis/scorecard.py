@@ -206,7 +206,7 @@ def _resampled(
 ) -> Floats:
     """Return the dimensions' points in bootstrap samples of the vendor's cases, shape (samples, columns)."""
     n = len(vendor.cases)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=BOOTSTRAPS).astype(np.float64)
+    drawn = np.ascontiguousarray(rng.multinomial(n, np.full(n, 1 / n), size=BOOTSTRAPS).T, dtype=np.float64)
     place_of = {case: place for place, case in enumerate(vendor.cases)}
     found = np.empty((BOOTSTRAPS, len(columns)))
     for position, column in enumerate(columns):

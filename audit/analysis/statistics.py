@@ -92,12 +92,19 @@ def median_interval(values: Sequence[float] | NDArray[np.float64], confidence: f
         ValueError: a value is NaN.
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64))
-    if np.isnan(ordered).any():
+    n = ordered.size
+    if n and np.isnan(ordered[-1]):  # NaN is sorted to the end
         raise ValueError("a median of values with NaN is not defined")
-    ranks = median_ranks(ordered.size, confidence)
+    ranks = median_ranks(n, confidence)
     if ranks is None:
         return None
-    return Interval(float(np.median(ordered)), float(ordered[ranks[0] - 1]), float(ordered[ranks[1] - 1]))
+    return Interval(_middle(ordered), float(ordered[ranks[0] - 1]), float(ordered[ranks[1] - 1]))
+
+
+def _middle(ordered: NDArray[np.float64]) -> float:
+    """Return the median of sorted values; `np.median` would sort them again."""
+    n = ordered.size
+    return float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
 
 
 def limit_p_value(within: int, n: int, share: float) -> float:
@@ -195,10 +202,15 @@ def signed_rank_test(differences: Sequence[float] | NDArray[np.float64], confide
     ranks = _midranks(np.abs(moved))
     w_plus = float(ranks[moved > 0].sum())
     p = _signed_rank_p(ranks, w_plus)
-    walsh = np.sort(((d[:, None] + d[None, :]) / 2)[np.triu_indices(d.size)])
+    walsh = np.sort(((d[:, None] + d[None, :]) / 2)[_upper_half(int(d.size))])
     cut = _signed_rank_cut(int(d.size), confidence)
     low, high = (float(walsh[cut]), float(walsh[-1 - cut])) if cut is not None else (None, None)
-    return PairedTest("Wilcoxon signed-rank test", n, p, float(np.median(walsh)), low, high)
+    return PairedTest("Wilcoxon signed-rank test", n, p, _middle(walsh), low, high)
+
+
+@lru_cache(maxsize=8)
+def _upper_half(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.triu_indices(n)
 
 
 def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -214,7 +226,7 @@ def _signed_rank_p(ranks: NDArray[np.float64], w_plus: float) -> float:
     if n > 50:
         spread = math.sqrt(float((ranks**2).sum()) / 4)
         return min(1.0, 2 * float(special.ndtr((smaller - total / 2 + 0.5) / spread)))
-    chances = _sum_chances(tuple(round(2 * rank) for rank in ranks))
+    chances = _sum_chances(tuple(sorted(round(2 * rank) for rank in ranks)))
     return min(1.0, 2 * float(chances[: round(2 * smaller) + 1].sum()))
 
 
@@ -269,9 +281,10 @@ def mean_interval(
     if error == 0:
         return Interval(mean, mean, mean)
     drawn = x[rng.integers(0, n, size=(samples, n))]
-    errors = drawn.std(axis=1, ddof=1) / math.sqrt(n)
+    means = drawn.mean(axis=1)
+    errors = drawn.std(axis=1, ddof=1, mean=means[:, None]) / math.sqrt(n)
     least = error / (4 * n)  # a sample of almost one value only: its own error says nothing
-    t = (drawn.mean(axis=1) - mean) / np.maximum(errors, least)
+    t = (means - mean) / np.maximum(errors, least)
     low_t, high_t = np.quantile(t, ((1 - confidence) / 2, (1 + confidence) / 2))
     return Interval(mean, mean - float(high_t) * error, mean - float(low_t) * error)
 

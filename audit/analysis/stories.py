@@ -49,7 +49,7 @@ def tell(case: Case, plan: Plan, zone: str) -> Story:
     """
     lines: list[StoryLine] = [_opening(case, plan)]
     number = 0
-    for contact in case.contacts.values():
+    for contact in case.eventful:
         if contact.action is Action.CALL and contact.was_run and not contact.is_ours:
             number += 1
             lines.extend(tell_call(case, contact, number))

@@ -93,6 +93,8 @@ def explained_again(case: Case) -> Iterable[Observed]:
     first telling) again after a person was heard.
     """
     said = {contact: (value, events) for contact, _, value, events in answered(case, "explained_again")}
+    if not said and len(case.turns) < 2:
+        return
     told: set[str] = set()
     times = 0
     for contact in case.turns:
