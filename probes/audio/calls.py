@@ -185,9 +185,10 @@ def _laid_over(parts: list[Piece], tone: Tone) -> list[Piece]:
 def _name_by_neighbours(p: Piece, tones: list[Tone]) -> None:
     """Give a tone that only the model hears the name of the tone beside it, or of none."""
     progress = (Label.RINGBACK, Label.BUSY, Label.REORDER, Label.FAX, Label.DIAL_TONE)
-    near = [t for t in tones if t.label in progress and -0.3 < max(t.start_s - p.end_s, p.start_s - t.end_s) < 6.5]
-    if near and p.length_s < 8:
-        p.label, p.confidence = near[0].label, 0.5
+    away = [(max(t.start_s - p.end_s, p.start_s - t.end_s), t.label) for t in tones if t.label in progress]
+    away_s, label = min(away, default=(99.0, p.label))
+    if -0.3 < away_s < 6.5 and p.length_s < 8:
+        p.label, p.confidence = label, 0.5
     elif p.odds > 0.7 and p.length_s > 0.1:
         p.label, p.confidence = (Label.BEEP if p.length_s < 0.8 else Label.RINGBACK), 0.4
     else:

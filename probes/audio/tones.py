@@ -2,10 +2,10 @@
 
 A tone is one or two steady notes that stand in silence; which one it is follows from its frequencies and its rhythm.
 Music holds pure notes too, so a burst must keep its level, start and end in (near) silence, and not lie in music.
-Source of frequencies and cadences: ITU-T E.180 supplement 2 (2010); DTMF: Q.23; SIT: E.180 section 6; fax: T.30.
+Source: DTMF: Q.23; SIT: E.180 section 6; the rest is in `signals`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,9 +14,11 @@ from scipy.ndimage import minimum_filter1d
 
 from probes.audio.frames import FRAME_S, Coarse, Floats
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, TONE
+from probes.audio.signals import Burst, alike, contradicted, joined, name
 from probes.audio.timeline import Label, Tone
 
 Odds = NDArray[np.floating]
+Named = tuple[Tone, list[Burst]]
 _BLOCK = 65536  # frames looked at together
 
 _PURE, _PURE_WHEN_TOLD = (
@@ -25,80 +27,12 @@ _PURE, _PURE_WHEN_TOLD = (
 )  # share of a frame's power in its one or two peaks; less where the model hears a tone
 _SECOND = 0.06  # a second peak below this share is not a second note
 _STEADY_HZ = 14.0
+_LEAST_ODDS_OF_CHORD = 1.0  # one that sounds once is easily a tune's
 _ROWS_HZ, _COLUMNS_HZ = (697.0, 770.0, 852.0, 941.0), (1209.0, 1336.0, 1477.0, 1633.0)
 _KEYS = ("123A", "456B", "789C", "*0#D")
+_LONGEST_RUN, _LONGEST_GAP_S = 16, 11.0  # of what one tone may have been cut into
+_LONGEST_TEAR_S = 0.9  # in which something else may sound: what a codec puts where packets were lost
 _SIT_HZ = ((890, 1010), (1345, 1455), (1745, 1810))
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One row of the table of national tones: frequencies in Hz, then seconds on, off, on, off, ..."""
-
-    plan: str
-    label: Label
-    hz: tuple[float, ...]
-    cadence: tuple[float, ...]
-
-
-TABLE = (
-    Signal("us", Label.RINGBACK, (440, 480), (2, 4)),
-    Signal("us", Label.BUSY, (480, 620), (0.5, 0.5)),
-    Signal("us", Label.REORDER, (480, 620), (0.25, 0.25)),
-    Signal("uk", Label.RINGBACK, (400, 450), (0.4, 0.2, 0.4, 2)),
-    Signal("uk", Label.BUSY, (400,), (0.375, 0.375)),
-    Signal("uk", Label.REORDER, (400,), (0.4, 0.35, 0.225, 0.525)),
-    Signal("eu", Label.RINGBACK, (425,), (1, 4)),
-    Signal("eu", Label.BUSY, (425,), (0.5, 0.5)),
-    Signal("eu", Label.REORDER, (425,), (0.25, 0.25)),
-    Signal("fr", Label.RINGBACK, (440,), (1.5, 3.5)),
-    Signal("fr", Label.BUSY, (440,), (0.5, 0.5)),
-    Signal("fr", Label.REORDER, (440,), (0.25, 0.25)),
-    Signal("es", Label.RINGBACK, (425,), (1.5, 3)),
-    Signal("it", Label.REORDER, (425,), (0.2, 0.2)),
-    Signal("es", Label.BUSY, (425,), (0.2, 0.2)),
-    Signal("es", Label.REORDER, (425,), (0.2, 0.2, 0.2, 0.2, 0.2, 0.6)),
-    Signal("de", Label.BUSY, (425,), (0.48, 0.48)),
-    Signal("de", Label.REORDER, (425,), (0.24, 0.24)),
-    Signal("ch", Label.BUSY, (425,), (0.45, 0.45)),
-    Signal("at", Label.REORDER, (425,), (0.3, 0.3)),
-    Signal("se", Label.RINGBACK, (425,), (1, 5)),
-    Signal("pt", Label.RINGBACK, (425,), (1, 5)),
-    Signal("nl", Label.REORDER, (425,), (0.25, 0.25)),
-    Signal("ru", Label.RINGBACK, (425,), (0.8, 3.2)),
-    Signal("ru", Label.BUSY, (425,), (0.4, 0.4)),
-    Signal("pl", Label.RINGBACK, (425,), (1.2, 4)),
-    Signal("jp", Label.RINGBACK, (384, 416), (1, 2)),
-    Signal("jp", Label.BUSY, (400,), (0.5, 0.5)),
-    Signal("jp", Label.REORDER, (400,), (0.25, 0.25)),
-    Signal("cn", Label.RINGBACK, (450,), (1, 4)),
-    Signal("cn", Label.BUSY, (450,), (0.35, 0.35)),
-    Signal("cn", Label.REORDER, (450,), (0.7, 0.7)),
-    Signal("in", Label.RINGBACK, (375, 425), (0.4, 0.2, 0.4, 2)),
-    Signal("in", Label.BUSY, (400,), (0.75, 0.75)),
-    Signal("au", Label.RINGBACK, (400, 425), (0.4, 0.2, 0.4, 2)),
-    Signal("au", Label.BUSY, (425,), (0.375, 0.375)),
-    Signal("nz", Label.BUSY, (400,), (0.5, 0.5)),
-    Signal("za", Label.RINGBACK, (400, 433), (0.4, 0.2, 0.4, 2)),
-    Signal("fax", Label.FAX, (1100,), (0.5, 3)),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """One unbroken sounding of one or two steady notes."""
-
-    start_s: float
-    end_s: float
-    hz: tuple[float, ...]
-    level_dbfs: float
-    alone: bool
-    clear: bool = False  # silence on both sides and next to nothing but its notes
-    odds: float = 0.0  # what the model says for a tone, against speech and music: a log ratio, -4..4
-
-    @property
-    def length_s(self) -> float:
-        """How long it sounds."""
-        return self.end_s - self.start_s
 
 
 def find_tones(
@@ -116,42 +50,64 @@ def find_tones(
     tones: list[Tone] = []
     rest = _take_keys(_take_sit(bursts, tones), tones)
     plan: str | None = None  # the country that the call's ringing speaks for
+    named: list[Named] = []
     for group in _groups(rest, level_dbfs):
-        tone = _name(group, plan)
+        tone = name(group, plan)
         if tone is not None and _believable(tone, group):
-            plan = tone.plan if plan is None and tone.label is Label.RINGBACK else plan
-            tones.append(tone)
-    return _mended(sorted(tones, key=lambda t: t.start_s), level_dbfs)
+            plan = tone.plan if plan is None and tone.label is Label.RINGBACK and tone.confidence >= 0.8 else plan
+            named.append((tone, group))
+    return sorted([*tones, *_mended(named, plan, tones, level_dbfs)], key=lambda t: t.start_s)
 
 
-def _mended(tones: list[Tone], level_dbfs: Floats) -> list[Tone]:
+def _mended(named: list[Named], plan: str | None, others: list[Tone], level_dbfs: Floats) -> list[Tone]:
     """Join what lost packets cut apart: the same tone again after a pause without any other sound."""
-    out: list[Tone] = []
-    for tone in tones:
+    out: list[Named] = []
+    while named:
+        run = named[:1]
+        for tone, group in named[1:_LONGEST_RUN]:
+            before = run[-1][0]
+            parted = any(before.end_s <= t.start_s < tone.start_s for t in others)
+            torn = alike(before.frequencies_hz, tone.frequencies_hz) and tone.start_s - before.end_s < _LONGEST_TEAR_S
+            if parted or not (torn or _may_go_on(before, tone, level_dbfs)):
+                break
+            run.append((tone, group))
+        while len(run) > 1:
+            bursts = [b for _, group in run for b in group]
+            whole = joined(bursts, plan)
+            if whole is not None and any(t.plan is None or t.label is whole.label for t, _ in run):
+                run, named = [(whole, bursts)], named[len(run) - 1 :]
+                break
+            run = run[:-1]
+        named = named[1:]
         last = out[-1] if out else None
-        if (
-            last is not None
-            and _continues(last, tone)
-            and _quiet(last.end_s, tone.start_s, last.level_dbfs, level_dbfs)
-        ):
-            out[-1] = replace(
-                last if last.bursts >= tone.bursts else tone,
-                start_s=last.start_s,
-                end_s=tone.end_s,
-                bursts=last.bursts + tone.bursts,
-            )
+        if last is not None and _continues(last, run[0], others, level_dbfs):
+            out[-1] = _put_together(last, run[0])
         else:
-            out.append(tone)
-    return out
+            out.append(run[0])
+    return [tone for tone, _ in out]
 
 
-def _continues(a: Tone, b: Tone) -> bool:
-    if Label.DTMF in (a.label, b.label) or Label.SIT in (a.label, b.label) or b.start_s - a.end_s > 7:
-        return False
-    if not _alike(a.frequencies_hz, b.frequencies_hz):
+def _put_together(a: Named, b: Named) -> Named:
+    tone = a[0] if a[0].bursts >= b[0].bursts else b[0]
+    bursts = a[0].bursts + b[0].bursts
+    return replace(tone, start_s=a[0].start_s, end_s=b[0].end_s, bursts=bursts), [*a[1], *b[1]]
+
+
+def _may_go_on(a: Tone, b: Tone, level_dbfs: Floats) -> bool:
+    near = b.start_s - a.end_s < _LONGEST_GAP_S and alike(a.frequencies_hz, b.frequencies_hz)
+    return near and _quiet(a.end_s, b.start_s, a.level_dbfs, level_dbfs)
+
+
+def _continues(a: Named, b: Named, others: list[Tone], level_dbfs: Floats) -> bool:
+    """Say whether one tone goes on as the next although no cadence lies over both."""
+    (one, earlier), (two, later) = a, b
+    if two.start_s - one.end_s > 7 or any(one.end_s <= t.start_s < two.start_s for t in others):
         return False
     named = (Label.RINGBACK, Label.BUSY, Label.REORDER, Label.FAX)
-    return a.label is b.label or (a.label in named and b.bursts <= 2) or (b.label in named and a.bursts <= 2)
+    piece = (one.label in named and two.bursts <= 2) or (two.label in named and one.bursts <= 2)
+    if not (one.label is two.label or piece) or not _may_go_on(one, two, level_dbfs):
+        return False
+    return not any(contradicted(t, [*earlier, *later]) for t in (one, two))
 
 
 def _quiet(start_s: float, end_s: float, level: float, level_dbfs: Floats) -> bool:
@@ -202,7 +158,7 @@ def _bursts(
             heard = log_odds[int(burst.start_s / FRAME_S) : int(burst.end_s / FRAME_S) + 1].astype(np.float32)
             against = heard[:, [SILENCE, MUSIC, SPEECH, OVER]].max(axis=1)
             burst = replace(burst, odds=float(np.clip(heard[:, TONE] - against, -4, 4).mean()))
-        if out and _alike(out[-1].hz, burst.hz) and burst.start_s - out[-1].end_s < 0.13 and not _key(burst.hz):
+        if out and alike(out[-1].hz, burst.hz) and burst.start_s - out[-1].end_s < 0.13 and not _key(burst.hz):
             last = out[-1]
             longer = last if last.length_s > burst.length_s else burst
             out[-1] = replace(longer, start_s=last.start_s, end_s=burst.end_s, alone=last.alone or burst.alone)
@@ -265,12 +221,6 @@ def _filled(below_db: float) -> float:
     return float(np.clip(10 ** (below_db / 10), 0.05, 1))
 
 
-def _alike(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    if len(a) != len(b):
-        return min(abs(x - y) for x in a for y in b) < 12 and max(*a, *b) < 700
-    return all(abs(x - y) < 12 + 0.005 * x for x, y in zip(a, b, strict=True))
-
-
 def _key(hz: tuple[float, ...]) -> str | None:
     if len(hz) != 2:
         return None
@@ -310,33 +260,35 @@ def _take_keys(bursts: list[Burst], tones: list[Tone]) -> list[Burst]:
 
 
 def _take_sit(bursts: list[Burst], tones: list[Tone]) -> list[Burst]:
+    """Move special information tones from `bursts` to `tones`: three notes that rise, of which one may be lost."""
     rest, i = [], 0
     while i < len(bursts):
-        three = bursts[i : i + 3]
-        if len(three) == 3 and all(
-            low <= b.hz[0] <= high and 0.2 < b.length_s < 0.5 for b, (low, high) in zip(three, _SIT_HZ, strict=True)
-        ):
+        three = _rising(bursts[i : i + 3])
+        if len(three) >= 2:
             hz = tuple(b.hz[0] for b in three)
-            tones.append(
-                Tone(
-                    three[0].start_s,
-                    three[2].end_s,
-                    Label.SIT,
-                    hz,
-                    three[0].level_dbfs,
-                    3,
-                    None,
-                    None,
-                    None,
-                    None,
-                    0.98,
-                )
-            )
-            i += 3
+            start_s, end_s, level = three[0].start_s, three[-1].end_s, three[0].level_dbfs
+            tones.append(Tone(start_s, end_s, Label.SIT, hz, level, len(three), None, None, None, None, 0.98))
+            i += len(three)
         else:
             rest.append(bursts[i])
             i += 1
     return rest
+
+
+def _rising(bursts: list[Burst]) -> list[Burst]:
+    """Return the bursts, from the first on, that are steps of one special information tone."""
+    out: list[tuple[int, Burst]] = []
+    for burst in bursts:
+        step = next((k for k, (low, high) in enumerate(_SIT_HZ) if low <= burst.hz[0] <= high), None)
+        if step is None or not 0.1 < burst.length_s < 0.5:
+            break
+        if out:
+            steps = step - out[-1][0]
+            away = (burst.start_s - out[-1][1].start_s, burst.end_s - out[-1][1].end_s)
+            if steps < 1 or not any(0.25 * steps < a < 0.45 * steps for a in away):
+                break
+        out.append((step, burst))
+    return [b for _, b in out]
 
 
 def _groups(bursts: list[Burst], level_dbfs: Floats) -> list[list[Burst]]:
@@ -347,7 +299,7 @@ def _groups(bursts: list[Burst], level_dbfs: Floats) -> list[list[Burst]]:
             groups[-1].append(burst)
         else:
             groups.append([burst])
-    return [_trimmed(g) for g in groups]
+    return [_trimmed(part) for g in groups for part in _parted(g)]
 
 
 def _belongs(group: list[Burst], burst: Burst, level_dbfs: Floats) -> bool:
@@ -356,7 +308,21 @@ def _belongs(group: list[Burst], burst: Burst, level_dbfs: Floats) -> bool:
     if gap_s > 6.5 or (len(gaps_s) >= 2 and gap_s > 3.5 * max(gaps_s)):
         return False
     same_notes = len(last.hz) == len(burst.hz) or 0.7 < last.length_s / burst.length_s < 1.4
-    return same_notes and _alike(last.hz, burst.hz) and _quiet(last.end_s, burst.start_s, burst.level_dbfs, level_dbfs)
+    return same_notes and alike(last.hz, burst.hz) and _quiet(last.end_s, burst.start_s, burst.level_dbfs, level_dbfs)
+
+
+def _parted(group: list[Burst]) -> list[list[Burst]]:
+    """Cut where ringing turns into another tone of the same notes: from there on all bursts are far shorter."""
+    on = np.array([b.length_s for b in group])
+    for k in range(1, len(group)):
+        before, after = on[:k], on[k:]
+        usual = float(np.median(before)), float(np.median(after))
+        if usual[0] < 2 * usual[1] or len(after) < 3 or (k == 1 and usual[0] < 0.8):
+            continue
+        steady = [np.mean(np.abs(part / u - 1) < 0.25) > 0.7 for part, u in zip((before, after), usual, strict=True)]
+        if all(steady) and before[-1] > 1.5 * usual[1] > 0.75 * after[0]:
+            return [group[:k], group[k:]]
+    return [group]
 
 
 def _trimmed(group: list[Burst]) -> list[Burst]:
@@ -373,95 +339,11 @@ def _trimmed(group: list[Burst]) -> list[Burst]:
     return group
 
 
-def _name(group: list[Burst], plan: str | None) -> Tone | None:
-    on = [b.length_s for b in group]
-    off = [b.start_s - a.end_s for a, b in pairwise(group)]
-    notes = _most_common([len(b.hz) for b in group])
-    hz = tuple(float(np.median([b.hz[k] for b in group if len(b.hz) == notes])) for k in range(notes))
-    level = float(np.median([b.level_dbfs for b in group]))
-    best: tuple[float, Signal] | None = None
-    for row in TABLE:
-        miss = _miss(row, hz, on, off)
-        if miss is not None and row.plan == plan:
-            miss -= 0.5
-        if miss is not None and (best is None or miss < best[0]):
-            best = (miss, row)
-    if best is not None:
-        label, of_plan, confidence = best[1].label, best[1].plan, 0.98 if len(group) > 1 else 0.8
-    else:
-        named = _by_rhythm(hz, on, off)
-        if named is None:
-            return None
-        (label, confidence), of_plan = named, None
-    return Tone(
-        group[0].start_s,
-        group[-1].end_s,
-        label,
-        hz,
-        level,
-        len(group),
-        float(np.median(on)),
-        float(np.median(off)) if off else None,
-        of_plan,
-        None,
-        confidence,
-    )
-
-
-def _most_common(values: list[int]) -> int:
-    return max(set(values), key=values.count)
-
-
-def _miss(row: Signal, hz: tuple[float, ...], on: list[float], off: list[float]) -> float | None:
-    """How far a group is from a row of the table; None when it is not that row at all."""
-    if len(row.hz) != len(hz) or any(abs(a - b) > 6 + 0.012 * b for a, b in zip(hz, row.hz, strict=True)):
-        return None
-    hz_miss = max(abs(a - b) for a, b in zip(hz, row.hz, strict=True)) / 20
-    rhythm = [d for pair in zip(on, [*off, None], strict=True) for d in pair if d is not None]
-    if len(row.cadence) >= 4 and len(rhythm) < 3:
-        return None
-    if len(rhythm) == 1:
-        if row.cadence[0] < 0.8 or row.label is Label.FAX:
-            return None
-        return hz_miss + abs(rhythm[0] / row.cadence[0] - 1) if abs(rhythm[0] / row.cadence[0] - 1) < 0.2 else None
-    misses = []
-    for phase in range(0, len(row.cadence), 2):
-        want = [row.cadence[(phase + i) % len(row.cadence)] for i in range(len(rhythm))]
-        inner = [abs(a - b) / (0.05 + 0.12 * b) for a, b in zip(rhythm, want, strict=True)]
-        if len(inner) > 4:  # first and last may be cut
-            inner = inner[1:-1]
-        misses.append(float(np.median(inner)) + 0.3 * float(np.mean(np.minimum(inner, 5))))
-    miss = min(misses)
-    return hz_miss + miss if miss < 1.6 else None
-
-
-def _by_rhythm(hz: tuple[float, ...], on: list[float], off: list[float]) -> tuple[Label, float] | None:
-    """Name a tone of an unknown plan."""
-    typical_on = float(np.median(on))
-    progress = 330 <= hz[0] <= 640 and hz[-1] <= 640
-    if off:
-        typical_off = float(np.median(off))
-        if progress and typical_on >= 0.35 and typical_off >= 1.6:
-            return Label.RINGBACK, 0.8
-        if progress and len(on) >= 3 and max(typical_on, typical_off) <= 0.9:
-            return (Label.BUSY if typical_on + typical_off > 0.62 else Label.REORDER), 0.7
-        if progress and len(on) == 2 and typical_off < 0.3 and typical_on > 0.3:
-            return Label.RINGBACK, 0.6
-        return Label.BEEP, 0.6
-    if abs(hz[0] - 2100) < 30 and typical_on > 1.5:
-        return Label.FAX, 0.9
-    if progress and typical_on > 4:
-        return Label.DIAL_TONE, 0.7
-    if progress and typical_on > 0.75:
-        return Label.RINGBACK, 0.6
-    return (Label.BEEP, 0.7) if 0.1 <= typical_on <= 3 else None
-
-
 def _believable(tone: Tone, group: list[Burst]) -> bool:
     """Weigh what the model hears against how well notes and rhythm fit; music and voices hold steady notes too."""
     odds = float(np.average([b.odds for b in group], weights=[b.length_s for b in group]))
-    if tone.plan is not None:
+    if tone.plan is not None and tone.confidence >= 0.8:
         odds += (1.0, 2.5, 4.0)[min(tone.bursts, 3) - 1]
     elif tone.label is not Label.BEEP and tone.bursts >= 3:
         odds += 2.0
-    return odds > 0
+    return odds > (_LEAST_ODDS_OF_CHORD if tone.label is Label.BEEP and len(tone.frequencies_hz) > 1 else 0)
