@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.analysis.facts import Case
+from audit.analysis.case import Case
 from audit.analysis.measures.spec import Per, evidence_number
 from audit.analysis.model import Accounting
 from audit.plan.model import Plan

@@ -15,10 +15,11 @@ from audit.analysis import phrases
 from audit.analysis.accounting import account, left_out, our_evidence, planned_cases
 from audit.analysis.between_vendors import compare_vendors
 from audit.analysis.calls import read_call
+from audit.analysis.case import Case
 from audit.analysis.consistency import agreements
 from audit.analysis.cost import WORKING_HOURS, CaseCost, case_cost, cost_finding, cost_record
 from audit.analysis.evidence import cited_evidence
-from audit.analysis.facts import Case, Facts, read_facts
+from audit.analysis.facts import Facts, read_facts
 from audit.analysis.findings import (
     case_findings,
     limit_findings,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from audit.analysis import phrases
-from audit.analysis.facts import Case, Contact
+from audit.analysis.case import Case, Contact
 from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.menus import path_words, visits
 from audit.analysis.model import CallRecord, LeadsTo, StoryLine

@@ -15,7 +15,7 @@ from probes.errors import Side
 from probes.events import ChatEnded, MessageSeen, MessageSent, NoticeKind, NoticeSeen
 
 if TYPE_CHECKING:
-    from audit.analysis.facts import Contact, Message
+    from audit.analysis.case import Contact, Message
 
 MARKUP = "markup:"  # a role that only the page's source names, and no visitor sees
 _OPEN_TO_BOTH = (MessageKind.ANSWER, MessageKind.UNSURE, MessageKind.RECEIPT)

@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.analysis import phrases
 from audit.analysis.agreement import SMALLEST_UNITS, Metric, alpha_interval, krippendorff_alpha
-from audit.analysis.facts import Case
+from audit.analysis.case import Case
 from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import AgreementResult
 from audit.analysis.questions import BY_ID, QUESTIONS

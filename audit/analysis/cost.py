@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 
 from audit.analysis import phrases
-from audit.analysis.facts import Case, Contact
+from audit.analysis.case import Case, Contact
 from audit.analysis.measures.cases import LOOK_MINUTES, minutes_of
 from audit.analysis.measures.persons import explained_again
 from audit.analysis.measures.spec import evidence_number

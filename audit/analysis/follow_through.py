@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit.analysis.facts import Case
+from audit.analysis.case import Case
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import FollowThrough

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from audit.analysis.facts import Case, Contact
+from audit.analysis.case import Case, Contact
 from audit.analysis.model import LeadsTo, MenuMap, MenuPlace
 from audit.model import Event
 from probes.audio.timeline import Kind, Label, Segment, Timeline

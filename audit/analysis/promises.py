@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from audit.analysis import phrases
-from audit.analysis.facts import Case, Contact, Message
+from audit.analysis.case import Case, Contact, Message
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_number, evidence_numbers
 from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord

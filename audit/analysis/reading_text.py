@@ -218,6 +218,8 @@ def _add(found: list[str], sentence: str) -> None:
 
 
 def _joined(text: str) -> str:
+    if "\n" not in text:
+        return text.strip()
     lines = text.split("\n")
     out: list[str] = []
     for line in lines:

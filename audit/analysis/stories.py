@@ -7,8 +7,8 @@ from datetime import datetime
 
 from audit.analysis import phrases
 from audit.analysis.calls import tell_call
+from audit.analysis.case import Case, Contact, Message
 from audit.analysis.chats import read_chat, tell_chat
-from audit.analysis.facts import Case, Contact, Message
 from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import Story, StoryLine
 from audit.analysis.promises import said_at

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.analysis import phrases
-from audit.analysis.facts import Case
+from audit.analysis.case import Case
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import Per
 from audit.analysis.model import AgreementResult, Measure, MeasureKind, PairTest

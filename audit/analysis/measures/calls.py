@@ -16,7 +16,7 @@ from audit.analysis.calls import (
     queue_holds,
     read_call,
 )
-from audit.analysis.facts import Case, Contact
+from audit.analysis.case import Case, Contact
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import CallRecord, MeasureKind, Observed, Origin
 from audit.model import Event

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from audit.analysis import phrases
+from audit.analysis.case import Case
 from audit.analysis.chats import ChatRead, absent_at, read_chat
-from audit.analysis.facts import Case
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.model import Event

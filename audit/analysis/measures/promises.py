@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from audit.analysis.facts import Case
+from audit.analysis.case import Case
 from audit.analysis.measures.spec import Good, MeasureSpec, Per
 from audit.analysis.model import MeasureKind, Observed, Origin, PromiseOutcome, PromiseRecord
 from audit.plan.model import PromisedWhat

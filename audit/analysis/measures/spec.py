@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from audit.analysis.facts import Case
+from audit.analysis.case import Case
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.model import Event
 
@@ -60,7 +60,8 @@ def evidence_number(event: Event) -> str:
 
 def evidence_numbers(*events: Event | None) -> tuple[str, ...]:
     """Return the evidence numbers of those events that there are, each once."""
-    numbers = [evidence_number(event) for event in events if event is not None]
+    # evidence_number, without the call: this is asked for every observation and every sentence
+    numbers = [f"E{e.seq}" if e.seq > 999 else f"E{e.seq:04d}" for e in events if e is not None]
     return tuple(numbers if len(numbers) < 2 else dict.fromkeys(numbers))
 
 

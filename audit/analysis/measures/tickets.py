@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from audit.analysis import phrases
-from audit.analysis.facts import Case, Message
+from audit.analysis.case import Case, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed
 from audit.analysis.reading import MessageKind
