@@ -56,6 +56,7 @@ from audit.analysis.personas import compare_personas
 from audit.analysis.profiles import Profile, load_profile
 from audit.analysis.promises import promise_records
 from audit.analysis.scorecard import VendorCases, scorecards, usable_weights
+from audit.analysis.staff import meet_staff, without_names
 from audit.analysis.stories import tell
 from audit.analysis.summary import summarise
 from audit.analysis.vendor_measures import vendor_measures
@@ -133,6 +134,7 @@ def _no_cycle_search() -> Iterator[None]:
 
 def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: int, profile: Profile) -> Analysis:
     facts = read_facts(events, plan)
+    rosters = meet_staff(facts.cases.values(), plan)
     rng = np.random.default_rng(seed)
     audited = _audited(plan, facts, _wanted(plan, profile))
     agreed = agreements(facts.cases.values(), rng)
@@ -179,7 +181,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
     measures = tuple(measure for one in audited for measure in one.measures)
     cited = _cited(stories, findings, records, measures, calls, limits, pairs, agreed, through)
     started = facts.started or next(iter(facts.events), None)
-    return Analysis(
+    analysis = Analysis(
         audit=started.audit if started else "",
         plan_name=plan.name,
         purpose=plan.purpose,
@@ -211,6 +213,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         method_notes=_notes(plan, facts, seed, weight_faults, cards),
         messages=tuple(messages_read(case for one in audited for case in one.cases)),
     )
+    return without_names(analysis, rosters)
 
 
 def _wanted(plan: Plan, profile: Profile) -> tuple[MeasureSpec, ...]:
@@ -346,7 +349,8 @@ def _notes(
         "was surely late, unless the vendor's own statement of the time says so.",
         f"The customer's effort counts {WRITE_MINUTES:.0f} minutes for writing a ticket or a reply, {LOOK_MINUTES:.0f} "
         "minutes for reading what came, and calls as long as they lasted.",
-        "No member of the vendor's staff is identified or scored.",
+        "No member of the vendor's staff is identified or scored: who is named in the evidence is A-01, A-02, … here, "
+        "in the order of appearance.",
     ]
     notes += [
         f"The cases of scenario {sample.scenario} were spread over {sample.spread_over} at random, with seed "

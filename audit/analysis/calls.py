@@ -285,9 +285,8 @@ def hold_clause(hold: Hold) -> str:
             loud += f", {abs(difference):.1f} LU {'louder' if difference > 0 else 'softer'} than the agent's speech"
         parts.append(loud)
     if hold.music_loop_s is not None and hold.loop_times_heard is not None:
-        parts.append(
-            f"the same {phrases.length(hold.music_loop_s)} over and over, {phrases.times(round(hold.loop_times_heard))}"
-        )
+        times = phrases.number(round(hold.loop_times_heard, 1))
+        parts.append(f"the same {phrases.length(hold.music_loop_s)} over and over, {times} times")
     return f" ({'; '.join(parts)})"
 
 

@@ -36,7 +36,10 @@ _TURNS = frozenset({Action.OPEN, Action.REPLY, Action.CALL, Action.CHAT})
 
 @dataclass(slots=True)
 class Message:
-    """A message of the case, ours or the vendor's, with what it was read to be. `at_utc` is when we saw or sent it."""
+    """A message of the case, ours or the vendor's, with what it was read to be. `at_utc` is when we saw or sent it.
+
+    `person` is the number of the vendor's person who wrote it ("A-01"), where that is known.
+    """
 
     event: Event
     at_utc: datetime
@@ -49,6 +52,7 @@ class Message:
     contact: str | None
     reading: Reading
     sent: bool
+    person: str | None = None
 
     @property
     def is_answer(self) -> bool:

@@ -102,7 +102,9 @@ def case_findings(measures: Iterable[Measure], calls: Iterable[CallRecord]) -> l
 def _finding(measure: Measure, rule: FindingRule, o: Observed, id: str, where: Mapping[str, str]) -> Finding:
     detail = o.detail if o.detail[:1] in ("", ",", " ") else f": {o.detail}"
     sentence = rule.sentence.format(
-        value=phrases.with_unit(o.value, "" if measure.unit == "times" else measure.unit),
+        value=phrases.number(round(o.value, 1))
+        if measure.unit == "times"
+        else phrases.with_unit(o.value, measure.unit),
         detail=detail,
         where=where.get(o.contact or "", ""),
     )

@@ -7,7 +7,8 @@ above this line") goes too; it says nothing of who wrote what stands in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from audit.analysis.reading_languages import all_languages, folded
@@ -55,6 +56,69 @@ def own_words(text: str) -> str:
         kept.append(line)
         number += 1
     return "\n".join(_without_signature(_without_frames(kept))).strip()
+
+
+_MASKED = re.compile(r"\d+")
+_CLOCK = re.compile(r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}\b|\b(?:19|20)\d{2}\b")
+_SAID = re.compile(r"[.!?…:][\"'”’)\]]*$")
+_MOST_WORDS_OF_FRAME = 12
+
+
+def frame_lines(texts: Iterable[str]) -> frozenset[str]:
+    """Return the lines that stand around several of these messages alike, numbers aside: a desk's headings and menus.
+
+    A line that ends like a sentence is somebody's words, however often it is said.
+    """
+    seen: Counter[str] = Counter()
+    for text in (text for text in texts if "\n" in text):
+        seen.update({_frame_key(line) for line in text[:LONGEST].splitlines() if line.strip()})
+    return frozenset(key for key, times in seen.items() if times > 1 and len(key.split()) <= _MOST_WORDS_OF_FRAME)
+
+
+def spoken(
+    text: str,
+    *,
+    author: str | None = None,
+    subject: str | None = None,
+    ours: Sequence[str] = (),
+    frames: frozenset[str] = frozenset(),
+) -> str:
+    """Return what the author says, for a quotation: own words alone, without the desk's lines before and after them.
+
+    Args:
+        text: of the vendor's side.
+        author: as the page or mail calls them: a line of few words with the name is a heading.
+        subject: likewise.
+        ours: what we had written before, as `plain` returns it.
+        frames: of `frame_lines`.
+
+    Returns:
+        Words of the text in their order; the whole text where nothing would be left.
+    """
+    lines = without_ours(own_words(text), ours)[0].split("\n")
+    if len(lines) == 1 and lines[0].strip():
+        return lines[0].strip()
+    heads = [folded(name) for name in (author, subject) if name and name.strip()]
+
+    def is_frame(line: str) -> bool:
+        bare = line.strip()
+        if not any(sign.isalnum() for sign in bare):
+            return True
+        if (_SAID.search(bare) and not bare.endswith(":")) or len(bare.split()) > _MOST_WORDS_OF_FRAME:
+            return False
+        named = folded(bare)
+        return _frame_key(line) in frames or _CLOCK.search(bare) is not None or any(head in named for head in heads)
+
+    first = next((number for number, line in enumerate(lines) if not is_frame(line)), None)
+    if first is None:
+        return text.strip()
+    last = next(number for number in range(len(lines) - 1, -1, -1) if not is_frame(lines[number]))
+    return "\n".join(lines[first : last + 1]).strip()
+
+
+def _frame_key(line: str) -> str:
+    bare = line.strip()
+    return "" if _SAID.search(bare) and not bare.endswith(":") else _MASKED.sub("0", folded(bare))
 
 
 def _is_quoted(line: str) -> bool:
@@ -118,6 +182,28 @@ def _without_signature(lines: list[str]) -> list[str]:
             return kept if after is None else [*kept, *rest[after:]]
         begun = begun or not bare.endswith(",") or len(bare) > 40
     return lines
+
+
+_NAME = re.compile(r"[^\W\d_][\w.'’-]+(?: [^\W\d_][\w.'’-]*){0,3}")
+_SELF = re.compile(
+    r"\b(?i:my name is|this is|je m'appelle|mi nombre es|me llamo|mein name ist|ich heiße) "
+    r"([^\W\d_][\w'’-]+(?: [A-ZÀ-Ý][\w'’-]+){0,2})(?= (?:from|of|here|and|von|und|de|y|et)\b|[.,!])"
+)
+
+
+@lru_cache(maxsize=8192)
+def signed_by(text: str) -> str | None:
+    """Return the name that stands under a message's closing, or by which its author calls herself; None: none."""
+    text = text[:LONGEST]
+    if "\n" in text:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        for number, line in enumerate(lines[1:-1], start=1):
+            if len(line) <= 40 and _closes(line):
+                name = lines[number + 1].rstrip(",.")
+                if _NAME.fullmatch(name) and name[0].isupper():
+                    return name
+    found = _SELF.search(text)
+    return found.group(1) if found is not None and found.group(1)[0].isupper() else None
 
 
 def _closes(bare: str) -> bool:

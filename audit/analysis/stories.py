@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from audit.analysis import phrases
@@ -13,7 +13,8 @@ from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.model import Story, StoryLine
 from audit.analysis.promises import said_at
 from audit.analysis.questions import judged_sentence
-from audit.analysis.reading import MessageKind
+from audit.analysis.reading import MessageKind, plain
+from audit.analysis.reading_text import frame_lines, spoken
 from audit.model import Event
 from audit.plan.model import Plan
 from probes.events import (
@@ -23,6 +24,7 @@ from probes.events import (
     ContactOutcome,
     HandOffSeen,
     Judged,
+    MessageSeen,
     PromiseSaid,
     StatusSeen,
     TicketSubmitted,
@@ -149,22 +151,32 @@ def _contact(contact: Contact, *, arrived: bool) -> Iterable[StoryLine]:
 def _messages(case: Case) -> Iterable[StoryLine]:
     asked = case.first_submission
     answered = False
+    frames = frame_lines(message.text for message in case.messages if not message.sent)
+    ours = [plain(message.text) for message in case.messages if message.sent]
     for message in case.messages:
+        words = phrases.quote(message.text if message.sent else _words(message, ours, frames))
         since = f" {_arrival(message, asked.at_utc)}" if asked else ""
         if message.sent:
             if not isinstance(message.event.what, TicketSubmitted):
                 said = "We said that it was not solved" if message.event in case.disputes else "We wrote"
-                yield _said(message, f"{said}: {phrases.quote(message.text)}.")
+                yield _said(message, f"{said}: {words}.")
         elif message.reading.kind is MessageKind.RECEIPT:
-            yield _said(message, f"A machine's receipt came{since}: {phrases.quote(message.text)}.")
+            yield _said(message, f"A machine's receipt came{since}: {words}.")
         elif message.reading.kind is MessageKind.MACHINE:
-            yield _said(message, f"A machine wrote{since}: {phrases.quote(message.text)}.")
+            yield _said(message, f"A machine wrote{since}: {words}.")
         elif message.is_answer:
-            first = "The first answer by a person came" if not answered else "The vendor wrote again"
-            yield _said(message, f"{first}{since}: {phrases.quote(message.text)}.")
+            who = f" ({message.person})" if message.person else ""
+            first = f"The first answer by a person{who} came" if not answered else f"The vendor wrote again{who}"
+            yield _said(message, f"{first}{since}: {words}.")
             answered = True
         elif message.reading.kind is MessageKind.UNSURE:
-            yield _said(message, f"A message came{since}, from a person or a machine: {phrases.quote(message.text)}.")
+            yield _said(message, f"A message came{since}, from a person or a machine: {words}.")
+
+
+def _words(message: Message, ours: Sequence[str], frames: frozenset[str]) -> str:
+    what = message.event.what
+    subject = what.subject if isinstance(what, MessageSeen) else None
+    return spoken(message.text, author=message.author, subject=subject, ours=ours, frames=frames)
 
 
 def _arrival(message: Message, asked_at_utc: datetime) -> str:

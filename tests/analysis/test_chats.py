@@ -105,7 +105,7 @@ def test_the_story_of_a_chat(good: ChatBook) -> None:
     assert "A person came into the chat 10 min 22 s after its beginning." in told
     assert "The vendor ended the chat after 12 min (notice)." in told
     assert "A machine wrote: “Hello! I am Mia, the virtual assistant.”" in told
-    assert "The first answer by a person came: “Thank you for waiting.”" in told
+    assert "The first answer by a person (A-01) came: “Thank you for waiting.”" in told
     assert told == [line.sentence for line in sorted(story.lines, key=lambda line: line.at_utc)]
 
 
