@@ -6,6 +6,11 @@ The events are made (seeded): tickets that are looked at until answered or given
 its timeline, promises, judgements, matched personas. Every size runs in a process of its own; memory is the whole
 process's peak, the events themselves included, and beside it what there was before the analysis began. Vendors' answers
 repeat whole sentences, as a desk's do; with `--varied` (and in the table's last row) no sentence comes twice.
+
+"To the scorecard" is all that `analyse` does at once: facts with every message read, promise ledger, measures with
+intervals, dimensions, scorecards with sensitivity and rank ranges, limits, personas, costs, findings, verdicts. What it
+puts together only when asked comes beside it: "with all told" has every case's story, every piece of evidence that is
+cited anywhere and every message's reading on top, which is what a report with data takes.
 """
 
 from __future__ import annotations
@@ -269,23 +274,27 @@ def _one(events: int, *, varied: bool) -> None:
     started, used = time.perf_counter(), time.process_time()
     result = analyse(plan, made, holdproof_version="bench", seed=1)
     took_s, cpu_s = time.perf_counter() - started, time.process_time() - used
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told = len(result.stories) + len(result.evidence) + len(result.messages)
     figures = {
         "events": len(made),
-        "cases": len(result.stories),
+        "cases": sum(one.cases for one in result.accounting),
         "took_s": round(took_s, 2),
         "cpu_s": round(cpu_s, 2),
+        "told_cpu_s": round(time.process_time() - used, 2),
         "before_mb": round(before_mb),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_mb),
+        "told_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "measures": len(result.measures),
         "findings": len(result.findings),
-        "evidence": len(result.evidence),
+        "told": told,
         "ranked": sum(card.rank is not None for card in result.scorecards),
     }
     print(json.dumps(figures))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; 1 if a million events take more than 10 s of one core or 2 GB."""
+    """Print the table; 1 if a million events take more than 10 s of one core to the scorecard, or 2 GB in all."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--varied", action="store_true")
@@ -294,8 +303,11 @@ def main(arguments: list[str] | None = None) -> int:
     if given.one:
         _one(given.one, varied=given.varied)
         return 0
-    print("| events | sentences | cases | seconds (one core) | µs per event | memory before, MB | peak, MB |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| events | sentences | cases | to the scorecard, s of one core | µs per event | with all told, s "
+        "| memory before, MB | peak, MB | peak with all told, MB |"
+    )
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     missed = False
     runs = [(size, given.varied) for size in given.sizes]
     if not given.varied:
@@ -306,10 +318,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"| {figures['events']:,} | {'all new' if varied else 'repeated'} | {figures['cases']:,} "
             f"| {figures['cpu_s']} "
-            f"| {figures['cpu_s'] / figures['events'] * 1e6:.1f} | {figures['before_mb']} | {figures['peak_mb']} |",
+            f"| {figures['cpu_s'] / figures['events'] * 1e6:.1f} | {figures['told_cpu_s']} | {figures['before_mb']} "
+            f"| {figures['peak_mb']} | {figures['told_peak_mb']} |",
             flush=True,
         )
-        missed |= size >= 1_000_000 and (figures["cpu_s"] > 10 or figures["peak_mb"] > 2048)
+        missed |= size >= 1_000_000 and (figures["cpu_s"] > 10 or figures["told_peak_mb"] > 2048)
     return 1 if missed else 0
 
 

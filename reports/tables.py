@@ -221,8 +221,6 @@ def plain(value: Any) -> Any:
     """Return a value of the analysis as JSON knows it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -233,4 +231,6 @@ def plain(value: Any) -> Any:
         return None  # JSON has no infinity; the level of digital silence is one
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Sequence):
+        return [plain(item) for item in value]
     return value

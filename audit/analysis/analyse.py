@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -37,15 +37,11 @@ from audit.analysis.menus import menu_maps
 from audit.analysis.messages import messages_read
 from audit.analysis.model import (
     Accounting,
-    AgreementResult,
     Analysis,
     CallRecord,
     CostRecord,
     Finding,
-    FollowThrough,
-    LimitTest,
     Measure,
-    PairTest,
     ProfileNote,
     PromiseRecord,
     Scorecard,
@@ -59,6 +55,7 @@ from audit.analysis.scorecard import VendorCases, scorecards, usable_weights
 from audit.analysis.staff import meet_staff, without_names
 from audit.analysis.stories import tell
 from audit.analysis.summary import summarise
+from audit.analysis.values import Deferred
 from audit.analysis.vendor_measures import vendor_measures
 from audit.analysis.verdict import headline, judge
 from audit.calendar import BusinessCalendar
@@ -70,6 +67,9 @@ METHOD_VERSION = "1.0"
 """Rises with every change of what a number means; a report names the version that it was made with."""
 
 _WEEKDAYS = "Mon-Fri 00:00-24:00"
+
+
+_Made = TypeVar("_Made")
 
 
 class _Cites(Protocol):
@@ -132,6 +132,11 @@ def _no_cycle_search() -> Iterator[None]:
             gc.enable()
 
 
+def _later(make: Callable[[], Iterable[_Made]]) -> Deferred[_Made]:
+    """Return what is put together when it is first asked for."""
+    return Deferred(_no_cycle_search()(make))
+
+
 def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: int, profile: Profile) -> Analysis:
     facts = read_facts(events, plan)
     rosters = meet_staff(facts.cases.values(), plan)
@@ -161,7 +166,6 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         *cost_findings,
         *(f for one in audited for f in our_findings(one.accounting, our_evidence(one.cases))),
     ]
-    stories = [tell(case, plan, one.zone) for one in audited for case in one.cases]
     through = follow_through(case for one in audited for case in one.cases)
     calls = [call for one in audited for call in one.calls]
     heads = [headline(one.id, one.name, one.records) for one in audited]
@@ -179,7 +183,8 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         for one, head, card in zip(audited, heads, cards, strict=True)
     ]
     measures = tuple(measure for one in audited for measure in one.measures)
-    cited = _cited(stories, findings, records, measures, calls, limits, pairs, agreed, through)
+    stories = _later(lambda: [tell(case, plan, one.zone) for one in audited for case in one.cases])
+    citing: tuple[Iterable[_Cites], ...] = (findings, records, calls, limits, pairs, agreed, through)
     started = facts.started or next(iter(facts.events), None)
     analysis = Analysis(
         audit=started.audit if started else "",
@@ -196,7 +201,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         measures=measures,
         promises=tuple(records),
         findings=ordered(findings),
-        stories=tuple(stories),
+        stories=stories,
         calls=tuple(calls),
         limits=limits,
         vendor_tests=compare_vendors(every, wanted),
@@ -209,9 +214,9 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         scorecards=cards,
         judgements=tuple(judgements),
         accounting=tuple(one.accounting for one in audited),
-        evidence=cited_evidence(facts, cited),
+        evidence=_later(lambda: cited_evidence(facts, _cited(stories, measures, citing))),
         method_notes=_notes(plan, facts, seed, weight_faults, cards),
-        messages=tuple(messages_read(case for one in audited for case in one.cases)),
+        messages=_later(lambda: messages_read(case for one in audited for case in one.cases)),
     )
     return without_names(analysis, rosters)
 
@@ -313,17 +318,7 @@ def _days_per_case(cases: Sequence[Case]) -> float | None:
     return float(np.median(lengths)) if lengths else None
 
 
-def _cited(
-    stories: Iterable[Story],
-    findings: Iterable[Finding],
-    records: Iterable[PromiseRecord],
-    measures: Iterable[Measure],
-    calls: Iterable[CallRecord],
-    limits: Iterable[LimitTest],
-    pairs: Iterable[PairTest],
-    agreed: Iterable[AgreementResult],
-    through: Iterable[FollowThrough],
-) -> set[str]:
+def _cited(stories: Iterable[Story], measures: Iterable[Measure], groups: Iterable[Iterable[_Cites]]) -> set[str]:
     cited: set[str] = set()
     for story in stories:
         for line in story.lines:
@@ -331,7 +326,6 @@ def _cited(
     for measure in measures:
         for o in measure.observed:
             cited.update(o.evidence)
-    groups: tuple[Iterable[_Cites], ...] = (findings, records, calls, limits, pairs, agreed, through)
     for group in groups:
         for item in group:
             cited.update(item.evidence)

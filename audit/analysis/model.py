@@ -5,6 +5,7 @@ All sentences with a number are made here, from the same values as the measures;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -588,7 +589,11 @@ class VendorName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """Everything that a report may say about an audit."""
+    """Everything that a report may say about an audit.
+
+    Stories, readings of messages and the evidence that is cited anywhere are put together when they are first asked
+    for: the measures and the scorecard rest on events and do not need them.
+    """
 
     audit: str
     plan_name: str
@@ -604,7 +609,7 @@ class Analysis:
     measures: tuple[Measure, ...]
     promises: tuple[PromiseRecord, ...]
     findings: tuple[Finding, ...]
-    stories: tuple[Story, ...]
+    stories: Sequence[Story]
     calls: tuple[CallRecord, ...]
     limits: tuple[LimitTest, ...]
     vendor_tests: tuple[VendorTest, ...] = ()
@@ -617,6 +622,6 @@ class Analysis:
     scorecards: tuple[Scorecard, ...]
     judgements: tuple[Judgement, ...]
     accounting: tuple[Accounting, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: Sequence[Evidence]
     method_notes: tuple[str, ...]
-    messages: tuple[MessageRead, ...] = ()
+    messages: Sequence[MessageRead] = ()

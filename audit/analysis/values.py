@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar, overload
 
-__all__ = ["plentiful"]
+__all__ = ["Deferred", "plentiful"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as plentiful
@@ -18,3 +19,44 @@ else:
         """
         assert frozen
         return dataclass(slots=slots, kw_only=kw_only, unsafe_hash=True)
+
+
+Value = TypeVar("Value", covariant=True)
+
+
+class Deferred(Sequence[Value]):
+    """A tuple that is worked out when somebody first looks into it, and equal to that tuple."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Iterable[Value]]) -> None:
+        self._make: Callable[[], Iterable[Value]] | None = make
+        self._made: tuple[Value, ...] = ()
+
+    def _values(self) -> tuple[Value, ...]:
+        if self._make is not None:
+            self._made = tuple(self._make())
+            self._make = None  # and with it all that it was worked out from
+        return self._made
+
+    @overload
+    def __getitem__(self, place: int) -> Value: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Value, ...]: ...
+    def __getitem__(self, place: int | slice) -> Value | tuple[Value, ...]:
+        return self._values()[place]
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._values())
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == tuple(other) if isinstance(other, Deferred | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        return repr(self._values())
