@@ -10,10 +10,12 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit.analysis.model import Analysis
-from audit.analysis.over_time import OverTime
+
+if TYPE_CHECKING:
+    from audit.analysis.over_time import OverTime
 
 FORMAT, VERSION = "holdproof-report-data", 1
 # A cell that begins so may be run as a formula by a spreadsheet; a number of ours never does.

@@ -21,6 +21,37 @@ hypothesis.settings.load_profile("no_clock")
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
+# What takes longest is begun first, so that nobody waits for it at the end.
+LONGEST_FIRST = (
+    "tests/whole/test_demo.py",
+    "tests/whole/test_wheel.py",  # goes with the demo
+    "tests/telephony/test_sip.py",
+    "tests/telephony/test_sip_run.py",
+    "tests/mail/test_desk.py",
+    "tests/whole/test_helpdesk.py",
+    "tests/telephony/test_live_practice.py",
+    "tests/telephony/test_live_killed.py",
+    "tests/chat/test_crash.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files: the longest, then others with slow tests, then the rest; within them nothing changes.
+
+    A file's tests stay together, so that its browser, its server or its chats are begun once and not by every worker.
+    """
+    of = {item: item.nodeid.partition("::")[0] for item in items}
+    slow = {of[item] for item in items if item.get_closest_marker("slow") is not None}
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        path = of[item]
+        return LONGEST_FIRST.index(path) if path in LONGEST_FIRST else len(LONGEST_FIRST), path not in slow
+
+    items.sort(key=place)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(of[item]))
+
 
 @pytest.fixture(autouse=True)
 def _no_other_networks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

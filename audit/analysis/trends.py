@@ -8,7 +8,6 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from audit.analysis import phrases
 from audit.analysis.model import Analysis, Measure, MeasureKind, Observed, Origin, Verdict
@@ -219,6 +218,8 @@ def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _p_value(before: Measure, after: Measure) -> tuple[float, str]:
+    from scipy import stats  # takes a second to load
+
     if after.kind is MeasureKind.SHARE:
         yes = [sum(o.value > 0.5 for o in m.observed) for m in (before, after)]
         table = np.array([[yes[0], before.n - yes[0]], [yes[1], after.n - yes[1]]])
@@ -282,6 +283,8 @@ def trend(measure: Measure, begun: Mapping[str, datetime]) -> Trend:
     beside = f", {measure.n_censored} not ended" if measure.n_censored else ""
     if measure.kind is MeasureKind.SHARE or not ended.all():
         return _trend(measure, len(observed), None, p, None, f"{name}: {way}, n = {len(observed)}{beside}.")
+    from scipy import stats  # takes a second to load
+
     slope = stats.theilslopes(values, days, alpha=0.95)
     per_day = Interval(float(slope.slope), float(slope.low_slope), float(slope.high_slope))
     said = [phrases.signed(value, measure.unit) for value in (per_day.estimate, per_day.low, per_day.high)]

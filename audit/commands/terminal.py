@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from audit.analysis.messages import waiting_messages
 from audit.analysis.model import Analysis, Story, Verdict
-from audit.analysis.over_time import OverTime
-from audit.engine.run import Progress as Standing
 from audit.ledger.store import Ledger
 from audit.model import AuditRow, EffectState
 from probes.errors import UserError
 from reports import words
 from reports.tables import plain
+
+if TYPE_CHECKING:  # engine and statistics take two seconds to load, and what is shown most often needs neither
+    from audit.analysis.over_time import OverTime
+    from audit.engine.run import Progress as Standing
 
 _MOST_READ = 100_000
 """In longer audits the messages that wait for a person are not counted for `status`."""
@@ -123,6 +124,8 @@ def _messages_waiting(ledger: Ledger, row: AuditRow) -> int | None:
     """Return how many messages wait for a person's look; None where reading all of them would take too long here."""
     if row.head_seq > _MOST_READ:
         return None
+    from audit.analysis.messages import waiting_messages
+
     return waiting_messages(ledger.iter_events(row.audit))
 
 

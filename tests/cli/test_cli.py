@@ -32,6 +32,20 @@ def test_help_loads_nothing_heavy() -> None:
         assert f"  {command} " in result.stdout
 
 
+def test_what_is_asked_most_often_loads_neither_engine_nor_statistics(tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.argv = ['holdproof', 'status', '--home', {str(tmp_path / 'home')!r}]\n"
+        "from audit.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', [name for name in ('dbos', 'pandas', 'playwright', 'scipy', 'twilio') if name in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=root)
+    assert "LOADED []" in result.stdout, result.stderr
+    assert "no audits in this home yet" in result.stdout
+
+
 def test_listening_takes_one_thread_of_the_machine() -> None:
     code = (
         "import os, sys; sys.argv = ['holdproof', '--help']\n"

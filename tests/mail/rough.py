@@ -26,6 +26,11 @@ class Rough:
     taken: list[Envelope] = field(default_factory=list)
     hand_on: Callable[[bytes, str | None, list[str]], None] | None = None
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is a stage at which it says nothing, so that whoever talks to it waits in vain."""
+        return "silent" in (self.sender, self.recipient, self.data)
+
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _: Any
     ) -> str:

@@ -45,7 +45,7 @@ async def test_what_surely_did_not_leave(
     server: kit.MailServer, behaviour: Rough, kind: FailureKind, side: Side
 ) -> None:
     with rough(behaviour) as smtp:
-        mailboxes = source(server, smtp, timeout_s=1.5)
+        mailboxes = source(server, smtp, timeout_s=3.0 if behaviour.silent else 30.0)
         seen = await email_ticket.submit(kit.spec(), kit.tools(mailboxes))
         await mailboxes.close()
     assert seen.failure is not None

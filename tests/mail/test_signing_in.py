@@ -143,7 +143,7 @@ async def test_tokens_are_got_renewed_and_used_both_ways(token_url: str) -> None
     with rough(behaviour) as smtp:
         async with small_imap(imap) as mailbox:
             account = MailAccount(
-                name="", address=kit.ADDRESS, smtp=smtp, imap=mailbox, user=kit.ADDRESS, token=token, timeout_s=5.0
+                name="", address=kit.ADDRESS, smtp=smtp, imap=mailbox, user=kit.ADDRESS, token=token, timeout_s=30.0
             )
             mailboxes = kit.Mailboxes(account)
             tools = kit.tools(mailboxes)
@@ -166,7 +166,7 @@ async def test_a_token_that_is_not_given_says_so_without_the_secret(token_url: s
     async with small_imap(SmallImap(MAIL)) as mailbox:
         token = Token(url=token_url, client_id="me", client_secret="client-secret", refresh="first")
         account = MailAccount(
-            name="", address=kit.ADDRESS, smtp=mailbox, imap=mailbox, user=kit.ADDRESS, token=token, timeout_s=5.0
+            name="", address=kit.ADDRESS, smtp=mailbox, imap=mailbox, user=kit.ADDRESS, token=token, timeout_s=30.0
         )
         with pytest.raises(UserError, match="invalid_grant") as caught:
             await submit_and_close(account)
@@ -188,7 +188,7 @@ async def test_a_mailbox_in_trouble_is_not_the_vendors(
     handle = (await _opened(server)).handle
     handle = replace(handle, since_utc=datetime(2026, 11, 26, 8, tzinfo=UTC))
     async with small_imap(SmallImap(MAIL, upset=command, how=how)) as mailbox:
-        account = server.account(imap=mailbox, token=Token(access="good"), timeout_s=1.0)
+        account = server.account(imap=mailbox, token=Token(access="good"), timeout_s=30.0 if how == "drop" else 2.0)
         mailboxes = kit.Mailboxes(account)
         seen = await email_ticket.collect(handle, kit.tools(mailboxes))
         await mailboxes.close()

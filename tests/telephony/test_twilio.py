@@ -166,13 +166,13 @@ async def test_an_error_that_quotes_the_document_shows_no_identification(
         Answer(503, b"<html>bad gateway</html>", "text/html"),
         Answer(201, b"<html>hello</html>", "text/html"),
         Answer(201, {"sid": None}),
-        Answer(201, call("queued"), wait_s=1.5),
+        Answer(201, call("queued"), wait_s=5.0),
     ],
     ids=["dropped", "500", "503", "no json", "no sid", "too slow"],
 )
 async def test_a_lost_answer_to_a_call_is_uncertain_and_never_repeated(provider: Provider, answer: Answer) -> None:
     provider.answers[f"POST {p.CALLS}"] = answer
-    carrier = TwilioCarrier(provider.config(timeout_s=0.4))
+    carrier = TwilioCarrier(provider.config(timeout_s=1.5))
     with pytest.raises(DialUncertain, match="may or may not have been placed"):
         await carrier.dial(REQUEST)
     assert provider.count("POST", p.CALLS) == 1
@@ -370,13 +370,13 @@ async def test_a_busy_provider_is_asked_again_for_reads(provider: Provider, carr
         Answer(body=call("completed", end_time="yesterday")),
         Answer(drop=True),
         Answer(500, {}),
-        Answer(body=call("queued"), wait_s=1.5),
+        Answer(body=call("queued"), wait_s=5.0),
     ],
 )
 async def test_a_wrong_or_missing_answer_about_a_call_is_tried_later(provider: Provider, answer: Answer) -> None:
     over(provider)
     provider.answers[f"GET {p.ONE_CALL}"] = answer
-    carrier = TwilioCarrier(provider.config(timeout_s=0.4))
+    carrier = TwilioCarrier(provider.config(timeout_s=1.5))
     with pytest.raises(Unavailable):
         await carrier.status(p.CALL)
     await carrier.close()

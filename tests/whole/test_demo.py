@@ -29,21 +29,10 @@ def holdproof(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[
         [sys.executable, "-m", "audit.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=500,
         cwd=cwd,
         env=environment | {"PYTHONPATH": str(ROOT)},
     )
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    result = holdproof("demo", "--dir", "demo", "--factor", "1800", "--json", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    answer = json.loads(result.stdout)
-    assert answer["sound"] is True
-    assert all(Path(answer[name]).stat().st_size > 10_000 for name in ("pdf", "html", "pack"))
-    return folder / "demo"
 
 
 @pytest.fixture(scope="module")

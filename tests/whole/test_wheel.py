@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.whole.test_demo import ROOT
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's contents alone, as an installer would lay them down."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    (wheel,) = folder.glob("holdproof-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    return folder / "site"
-
-
-def run(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from audit.cli import main; main()", *words]
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
-    return subprocess.run(command, cwd=installed.parent, env=environment, capture_output=True, text=True, timeout=250)
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
 def test_every_data_file_travels(installed: Path) -> None:
@@ -51,9 +31,11 @@ def test_the_entry_point_is_named(installed: Path) -> None:
     assert "holdproof = audit.cli:main" in points.read_text()
 
 
-def test_the_demo_runs_from_the_wheel_alone(installed: Path) -> None:
-    result = run(installed, "demo", "--dir", "demo", "--factor", "5000", "--json")
-    assert result.returncode == 0, result.stderr
-    answer = json.loads(result.stdout)
-    assert answer["sound"] is True
-    assert Path(answer["pdf"]).read_bytes().startswith(b"%PDF-")
+def test_the_demo_ran_from_the_wheel_alone(installed: Path, demo: Path) -> None:
+    code = "import audit.cli, probes.registry, reports.report as r; print(audit.__path__, probes.__path__, r.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=demo.parent, env=environment, capture_output=True, text=True
+    )
+    assert told.stdout.count(str(installed)) == 3, told.stderr
+    assert (demo / "report" / "report.pdf").read_bytes().startswith(b"%PDF-")
