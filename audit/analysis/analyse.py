@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
@@ -55,7 +53,7 @@ from audit.analysis.scorecard import VendorCases, scorecards, usable_weights
 from audit.analysis.staff import meet_staff, without_names
 from audit.analysis.stories import tell
 from audit.analysis.summary import summarise
-from audit.analysis.values import Deferred
+from audit.analysis.values import Deferred, no_cycle_search
 from audit.analysis.vendor_measures import vendor_measures
 from audit.analysis.verdict import headline, judge
 from audit.calendar import BusinessCalendar
@@ -67,9 +65,6 @@ METHOD_VERSION = "1.0"
 """Rises with every change of what a number means; a report names the version that it was made with."""
 
 _WEEKDAYS = "Mon-Fri 00:00-24:00"
-
-
-_Made = TypeVar("_Made")
 
 
 class _Cites(Protocol):
@@ -113,28 +108,8 @@ def analyse(
         ProfileFault: the plan names a profile that there is none of.
     """
     profile = profile or load_profile(plan.thresholds.profile)
-    with _no_cycle_search():
+    with no_cycle_search():
         return _analyse(plan, events, holdproof_version, seed, profile)
-
-
-@contextmanager
-def _no_cycle_search() -> Iterator[None]:
-    """Keep Python from searching millions of small values for cycles, of which there are none: a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            if gc.get_freeze_count() == 0:  # into the oldest generation at once: no search through all that is new
-                gc.freeze()
-                gc.unfreeze()
-            gc.enable()
-
-
-def _later(make: Callable[[], Iterable[_Made]]) -> Deferred[_Made]:
-    """Return what is put together when it is first asked for."""
-    return Deferred(_no_cycle_search()(make))
 
 
 def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: int, profile: Profile) -> Analysis:
@@ -183,7 +158,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         for one, head, card in zip(audited, heads, cards, strict=True)
     ]
     measures = tuple(measure for one in audited for measure in one.measures)
-    stories = _later(lambda: [tell(case, plan, one.zone) for one in audited for case in one.cases])
+    stories = Deferred(lambda: [tell(case, plan, one.zone) for one in audited for case in one.cases])
     citing: tuple[Iterable[_Cites], ...] = (findings, records, calls, limits, pairs, agreed, through)
     started = facts.started or next(iter(facts.events), None)
     analysis = Analysis(
@@ -214,11 +189,11 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
         scorecards=cards,
         judgements=tuple(judgements),
         accounting=tuple(one.accounting for one in audited),
-        evidence=_later(lambda: cited_evidence(facts, _cited(stories, measures, citing))),
+        evidence=Deferred(lambda: cited_evidence(facts, _cited(stories, measures, citing))),
         method_notes=_notes(plan, facts, seed, weight_faults, cards),
-        messages=_later(lambda: messages_read(case for one in audited for case in one.cases)),
+        messages=Deferred(lambda: messages_read(case for one in audited for case in one.cases)),
     )
-    return without_names(analysis, rosters)
+    return without_names(analysis, rosters, {case.id: case.vendor for case in facts.cases.values()})
 
 
 def _wanted(plan: Plan, profile: Profile) -> tuple[MeasureSpec, ...]:

@@ -17,6 +17,7 @@ from audit.analysis.case import Case, Contact, Message
 from audit.analysis.model import Analysis, Evidence, Finding, MessageRead, Observed, PromiseRecord, Story, StoryLine
 from audit.analysis.reading import MessageKind
 from audit.analysis.reading_text import signed_by
+from audit.analysis.values import Deferred
 from audit.plan.model import Plan
 from probes.chatting.people import is_machine
 from probes.events import HandOffSeen, NoticeKind, NoticeSeen
@@ -71,6 +72,11 @@ class Staff:
         for known in found:
             self._remember(known, number)
         return _label(number)
+
+    @property
+    def knows_anybody(self) -> bool:
+        """Whether there is any name to be masked."""
+        return bool(self._forms)
 
     def masked(self, text: str) -> str:
         """Return a text with every name of these persons replaced by the number."""
@@ -177,11 +183,11 @@ def persons_noticed(chat: Contact) -> Iterator[tuple[int, str]]:
             yield event.seq, what.name
 
 
-def without_names(analysis: Analysis, rosters: Mapping[str, Staff]) -> Analysis:
-    """Return an analysis in which no member of a vendor's staff is named."""
+def without_names(analysis: Analysis, rosters: Mapping[str, Staff], vendor_of: Mapping[str, str]) -> Analysis:
+    """Return an analysis in which no member of a vendor's staff is named; `vendor_of` gives each case's vendor."""
+    rosters = {vendor: staff for vendor, staff in rosters.items() if staff.knows_anybody}
     if not rosters:
         return analysis
-    of_case = {story.case: rosters.get(story.vendor) for story in analysis.stories}
     measures = []
     for measure in analysis.measures:
         staff = rosters.get(measure.vendor)
@@ -192,11 +198,11 @@ def without_names(analysis: Analysis, rosters: Mapping[str, Staff]) -> Analysis:
     return replace(
         analysis,
         findings=tuple(_masked(f, rosters.get(f.vendor), "sentence") for f in analysis.findings),
-        evidence=tuple(_masked(e, rosters.get(e.vendor), "what") for e in analysis.evidence),
+        evidence=Deferred(lambda: (_masked(e, rosters.get(e.vendor), "what") for e in analysis.evidence)),
         measures=tuple(measures),
         promises=tuple(_masked(p, rosters.get(p.vendor), "text", "sentence") for p in analysis.promises),
-        stories=tuple(_story(story, rosters.get(story.vendor)) for story in analysis.stories),
-        messages=tuple(_message(message, of_case.get(message.case)) for message in analysis.messages),
+        stories=Deferred(lambda: (_story(story, rosters.get(story.vendor)) for story in analysis.stories)),
+        messages=Deferred(lambda: (_message(m, rosters.get(vendor_of[m.case])) for m in analysis.messages)),
     )
 
 
