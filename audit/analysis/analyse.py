@@ -240,11 +240,13 @@ def _measures(
     vendor: str, cases: Sequence[Case], accounting: Accounting, specs: Sequence[MeasureSpec]
 ) -> list[Measure]:
     called, chatted = [case for case in cases if case.calls], [case for case in cases if case.chats]
+    judged = [case for case in cases if case.judged]
     applying = {Per.CALL: called, Per.HOLD: called, Per.CHAT: chatted}
     outside = {per: left_out(per, cases, accounting) for per in {spec.per for spec in specs}}
     found = []
     for spec in specs:
-        observed = [o for case in applying.get(spec.per, cases) for o in spec.observe(case)]
+        among = judged if spec.by_person else applying.get(spec.per, cases)
+        observed = [o for case in among for o in spec.observe(case)]
         n_ours, n_not_run = outside[spec.per]
         found.append(summarise(spec, vendor, observed, n_ours=n_ours, n_not_run=n_not_run))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from audit.analysis import phrases
 from audit.analysis.case import Case, Contact
@@ -268,6 +269,7 @@ def _heard(contact: Contact, record: CallRecord, timeline: Timeline, name: str, 
         )
 
 
+@lru_cache(maxsize=4096)
 def hold_clause(hold: Hold) -> str:
     """Return what a hold was filled with: sound, loudness, loop."""
     parts = [

@@ -109,16 +109,16 @@ def _finding(measure: Measure, rule: FindingRule, o: Observed, id: str, where: M
         where=where.get(o.contact or "", ""),
     )
     return Finding(
-        id=f"{id}@{o.contact or o.case}",
-        vendor=measure.vendor,
-        sentence=phrases.stopped(f"{sentence}."),
-        verdict=Verdict.ANOMALY if o.origin is Origin.MACHINE else rule.verdict,
-        measure=measure.id,
-        dimension=BY_ID[measure.id].dimension,
-        evidence=o.evidence,
-        case=o.case,
-        contact=o.contact,
-        origin=o.origin,
+        f"{id}@{o.contact or o.case}",
+        measure.vendor,
+        phrases.stopped(f"{sentence}."),
+        Verdict.ANOMALY if o.origin is Origin.MACHINE else rule.verdict,
+        measure.id,
+        BY_ID[measure.id].dimension,
+        o.evidence,
+        o.case,
+        o.contact,
+        o.origin,
     )
 
 

@@ -67,11 +67,12 @@ def _compare(
     points: list[PairPoint] = []
     differences: list[float] = []
     evidence: list[str] = []
-    left_out = len(set(mine) ^ set(theirs))
-    for key in sorted(set(mine) & set(theirs)):
+    left_out = len(mine.keys() ^ theirs.keys())
+    for key in sorted(mine.keys() & theirs.keys()):
         one, other = mine[key], theirs[key]
         points.append(PairPoint(key[0], key[1], one.value, other.value))
-        evidence += [*one.evidence[:1], *other.evidence[:1]]
+        evidence += one.evidence[:1]
+        evidence += other.evidence[:1]
         difference = _difference(one, other)
         if difference is None:
             left_out += 1

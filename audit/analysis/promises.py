@@ -128,17 +128,17 @@ class _Published:
             due_at = self.calendar.add_business(start, within_s) if self.calendar is not None else None
         suffix = "" if number == 1 else f"/{number}"
         return Due(
-            id=f"{self.promise.id}@{self.case.id}{suffix}",
-            what=self.promise.what,
-            text=self.promise.text,
-            kind=self.promise.kind,
-            source=self.promise.source,
-            made_at_utc=start,
-            due_at_utc=due_at,
-            counted=f"{self.promise.within} of the vendor's business time" if business else str(self.promise.within),
-            came=came,
-            sure_until=sure_until,
-            proof=(proof,),
+            f"{self.promise.id}@{self.case.id}{suffix}",
+            self.promise.what,
+            self.promise.text,
+            self.promise.kind,
+            self.promise.source,
+            start,
+            due_at,
+            f"{self.promise.within} of the vendor's business time" if business else str(self.promise.within),
+            came,
+            sure_until,
+            (proof,),
             missing=missing,
         )
 
@@ -318,22 +318,22 @@ def _record(due: Due, case: Case, zone: str) -> PromiseRecord:
             ratio = (came_at - due.made_at_utc).total_seconds() / promised_s
     events = (*due.proof, *((came.event,) if came else ()), *((due.withdrawn,) if due.withdrawn else ()))
     return PromiseRecord(
-        id=due.id,
-        vendor=case.vendor,
-        case=case.id,
-        what=due.what,
-        text=due.text,
-        kind=due.kind,
-        source=due.source,
-        made_at_utc=due.made_at_utc,
-        due_at_utc=due.due_at_utc,
-        came_at_utc=came_at,
-        outcome=outcome,
-        late_by_s=late_by,
-        actual_to_promised_ratio=ratio,
-        sentence=phrases.stopped(_sentence(due, outcome, late_by, by_claim, zone)),
-        evidence=evidence_numbers(*events),
-        origin=due.origin,
+        due.id,
+        case.vendor,
+        case.id,
+        due.what,
+        due.text,
+        due.kind,
+        due.source,
+        due.made_at_utc,
+        due.due_at_utc,
+        came_at,
+        outcome,
+        late_by,
+        ratio,
+        phrases.stopped(_sentence(due, outcome, late_by, by_claim, zone)),
+        evidence_numbers(*events),
+        due.origin,
     )
 
 

@@ -21,16 +21,18 @@ DECIDED = {
 def _observed(case: Case, record: PromiseRecord, value: float) -> Observed:
     at = record.came_at_utc or record.due_at_utc or record.made_at_utc or case.opened.at_utc
     return Observed(
-        value=value,
-        censored=False,
-        case=case.id,
-        contact=None,
-        at_utc=at,
-        evidence=record.evidence,
-        persona=case.persona,
-        scenario=case.scenario,
-        sample=case.sample,
-        origin=record.origin,
+        value,
+        False,
+        case.id,
+        None,
+        at,
+        record.evidence,
+        None,
+        case.persona,
+        case.scenario,
+        case.sample,
+        None,
+        record.origin,
     )
 
 

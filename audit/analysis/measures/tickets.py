@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from audit.analysis import phrases
 from audit.analysis.case import Case, Message
@@ -79,6 +80,7 @@ def _number_given(case: Case) -> Iterable[Observed]:
         )  # fmt: skip
 
 
+_AT = attrgetter("at_utc")
 _MACHINES = (MessageKind.RECEIPT, MessageKind.MACHINE)
 
 
@@ -89,7 +91,8 @@ def _touches(case: Case) -> list[Event]:
         assert isinstance(event.what, StatusSeen)
         if event.what.previous_text is not None:
             events.append(event)
-    return sorted(events, key=lambda e: e.at_utc)
+    events.sort(key=_AT)
+    return events
 
 
 def _longest_silence(case: Case) -> Iterable[Observed]:
