@@ -68,6 +68,7 @@ def tables(analysis: Analysis, files: dict[str, str], over: OverTime | None = No
             o.persona,
             o.scenario,
             o.at_utc,
+            o.origin,
             o.evidence,
         )
         for m in analysis.measures
@@ -125,6 +126,7 @@ def tables(analysis: Analysis, files: dict[str, str], over: OverTime | None = No
                 "persona",
                 "scenario",
                 "at_utc",
+                "origin",
                 "evidence",
             ),
             observed,
@@ -183,6 +185,7 @@ _MEASURE = (
     "per",
     "n",
     "n_censored",
+    "n_by_machine",
     "n_ours",
     "n_not_run",
     "estimate",
@@ -196,7 +199,7 @@ _PROMISE = (
     "id", "vendor", "case", "what", "text", "kind", "source", "made_at_utc", "due_at_utc", "came_at_utc", "outcome",
     "late_by_s", "actual_to_promised_ratio", "sentence", "evidence",
 )  # fmt: skip
-_FINDING = ("id", "vendor", "case", "verdict", "sentence", "measure", "dimension", "evidence")
+_FINDING = ("id", "vendor", "case", "verdict", "origin", "sentence", "measure", "dimension", "evidence")
 _ACCOUNT = (
     "vendor", "cases_planned", "cases", "cases_closed", "cases_censored", "cases_ours", "contacts", "contacts_ours",
     "contacts_not_run", "refused", "retries", "calls", "call_minutes", "cost_minor", "currency",

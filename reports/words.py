@@ -134,10 +134,12 @@ def estimate_interval(measure: Measure) -> str:
 
 
 def counted(measure: Measure) -> str:
-    """Return n with everything that stands beside it: lower bounds, failures of ours, what was not run."""
+    """Return n with what stands beside it: lower bounds, readings unconfirmed, failures of ours, what was not run."""
     parts = [f"n = {count(measure.n)}"]
     if measure.n_censored:
         parts.append(f"{count(measure.n_censored)} still waiting when we stopped")
+    if measure.n_by_machine:
+        parts.append(f"{count(measure.n_by_machine)} read by machine, unconfirmed")
     if measure.n_ours:
         parts.append(f"{count(measure.n_ours)} failed on our side and left out")
     if measure.n_not_run:

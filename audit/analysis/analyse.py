@@ -52,7 +52,7 @@ from audit.analysis.promises import promise_records
 from audit.analysis.scorecard import VendorCases, scorecards, usable_weights
 from audit.analysis.staff import meet_staff, without_names
 from audit.analysis.stories import tell
-from audit.analysis.summary import summarise
+from audit.analysis.summary import confirmed, summarise
 from audit.analysis.values import Deferred, no_cycle_search
 from audit.analysis.vendor_measures import vendor_measures
 from audit.analysis.verdict import headline, judge
@@ -61,7 +61,7 @@ from audit.model import Event
 from audit.plan.model import CostInputs, Plan, PromiseClock, Vendor
 from probes.events import AuditStarted
 
-METHOD_VERSION = "1.0"
+METHOD_VERSION = "1.1"
 """Rises with every change of what a number means; a report names the version that it was made with."""
 
 _WEEKDAYS = "Mon-Fri 00:00-24:00"
@@ -90,6 +90,10 @@ class _Audited:
 
     def by_id(self) -> dict[str, Measure]:
         return {measure.id: measure for measure in self.measures}
+
+    def confirmed(self) -> dict[str, Measure]:
+        """Return the measures as points are given for them: without what only a machine read."""
+        return {measure.id: confirmed(BY_ID.get(measure.id), measure) for measure in self.measures}
 
 
 def analyse(
@@ -127,7 +131,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
     limits = hold_limits(plan, profile, every, records)
     weights, weight_faults = usable_weights(plan.thresholds.weights)
     cards = scorecards(
-        [VendorCases(one.id, one.by_id(), tuple(case.id for case in one.cases)) for one in audited],
+        [VendorCases(one.id, one.confirmed(), tuple(case.id for case in one.cases)) for one in audited],
         profile,
         weights,
         rng,
@@ -199,8 +203,8 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
 def _wanted(plan: Plan, profile: Profile) -> tuple[MeasureSpec, ...]:
     """Return the measures to work out: all but those on request that nobody asks for."""
     asked = {limit.measure for limit in profile.limits} | {m for scales in profile.scales.values() for m in scales}
-    if any(promise.clock is PromiseClock.BUSINESS for vendor in plan.vendors for promise in vendor.promises):
-        asked.add("first_human_response_business_s")
+    on_business = (p for vendor in plan.vendors for p in vendor.promises if p.clock is PromiseClock.BUSINESS)
+    asked |= {f"{promise.what}_business_s" for promise in on_business}
     return tuple(spec for spec in MEASURES if not spec.on_request or spec.id in asked)
 
 

@@ -136,8 +136,9 @@ class Measure:
     """A number computed from events, with all that is needed to judge it.
 
     `estimate`, `low` and `high` are None where n is too small; `method` names estimator and interval, `why_not` says
-    what is missing. `n` counts all observations, `n_censored` those that are lower bounds; `n_ours` failed on our side
-    and `n_not_run` were not made: both are outside n. `per` says what one observation is (ticket, call, hold, case).
+    what is missing. `n` counts all observations, `n_censored` those that are lower bounds, `n_by_machine` those that
+    rest on a machine's reading which nobody confirmed; `n_ours` failed on our side and `n_not_run` were not made: both
+    are outside n. `per` says what one observation is (ticket, call, hold, case).
     """
 
     id: str
@@ -159,6 +160,7 @@ class Measure:
     sentence: str
     survival: Survival | None
     observed: tuple[Observed, ...]
+    n_by_machine: int = 0
 
 
 @plentiful(frozen=True, slots=True)

@@ -59,6 +59,8 @@ QUESTIONS: tuple[Question, ...] = (
        says=(("yes", "There was advertising while on hold"),)),
     _Q("dead_end", "Did the menu or chat lead nowhere?", 11, good="no",
        says=(("yes", "The menu led nowhere"),)),
+    _Q("transferred", "Was the call or chat passed on to somebody else (each time: t_s)?", 7, good="no",
+       says=(("yes", "The contact was passed on to somebody else"),)),
     _Q("identity_gate", "Did the agent have to confirm the caller's identity before helping?", None,
        says=(("yes", "The agent had to confirm the caller's identity"),)),
     _Q("ended_naturally", "Had the call come to its natural end?", None,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from audit.analysis import phrases
 from audit.analysis.measures.spec import MeasureSpec
-from audit.analysis.model import Measure, MeasureKind, Observed, Survival
+from audit.analysis.model import Measure, MeasureKind, Observed, Origin, Survival
 from audit.analysis.statistics import SMALLEST_N, median_interval, wilson
 from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
 
@@ -72,8 +72,20 @@ def summarise(
         sentence="",
         survival=survival,
         observed=tuple(observed),
+        n_by_machine=sum(o.origin is Origin.MACHINE for o in observed),
     )
     return replace(measure, sentence=sentence(measure))
+
+
+def confirmed(spec: MeasureSpec | None, measure: Measure) -> Measure:
+    """Return a measure without what only a machine read and nobody confirmed: no points are given for that."""
+    if spec is None or not measure.n_by_machine:
+        return measure
+    sure = [o for o in measure.observed if o.origin is not Origin.MACHINE]
+    left = summarise(spec, measure.vendor, sure, n_ours=measure.n_ours, n_not_run=measure.n_not_run)
+    if sure:
+        return left
+    return replace(left, why_not=f"read by machine alone ({measure.n}), and nobody has confirmed it yet")
 
 
 def bounds(observed: Sequence[Observed]) -> tuple[Floats, Floats, Floats]:
@@ -145,6 +157,8 @@ def sentence(measure: Measure) -> str:
     asides = []
     if measure.n_censored:
         asides.append(f"{measure.n_censored} not ended when we stopped watching")
+    if measure.n_by_machine:
+        asides.append(f"{measure.n_by_machine} read by machine, unconfirmed")
     if measure.n_ours:
         asides.append(f"{measure.n_ours} failed on our side")
     if measure.n_not_run:

@@ -15,14 +15,17 @@ from audit.analysis.calls import (
     needed_identification,
     queue_holds,
     read_call,
+    talk_s,
 )
 from audit.analysis.case import Case, Contact
+from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import CallRecord, MeasureKind, Observed, Origin
+from audit.analysis.menus import visits
+from audit.analysis.model import CallRecord, LeadsTo, MeasureKind, Observed, Origin
 from audit.model import Event
 from probes.audio.timeline import Hold, Kind, Label
 from probes.errors import Side
-from probes.events import Action, ContactOutcome, DigitsSent, HandOffSeen, Judged
+from probes.events import Action, ContactOutcome, DigitsSent, Judged
 
 _NOT_TAKEN = {ContactOutcome.BUSY}
 _LOST_PHASES = {"hold", "queue", "menu", "silence", "announcement", "ringing"}
@@ -129,7 +132,7 @@ def _identification(case: Case) -> Iterable[Observed]:
         )  # fmt: skip
 
 
-def _identified_again(case: Case) -> Iterable[Observed]:
+def identified_again(case: Case) -> Iterable[Observed]:
     """Of the answered calls after the first one with an identification: 1 if it was asked for again."""
     known: Event | None = None
     for call in case.calls:
@@ -243,10 +246,89 @@ def _gave_up(case: Case) -> Iterable[Observed]:
 
 
 def _transfers(case: Case) -> Iterable[Observed]:
+    """Of the calls that reached a person: how often it rang again afterwards, or what a person says who listened.
+
+    Whoever is passed on without a ringing tone is not heard to be: at least so many.
+    """
     for call in case.calls:
-        if call.answered is not None:
-            moved = [e for e in case.hand_offs if e.contact == call.id and isinstance(e.what, HandOffSeen)]
-            yield observed(case, float(len(moved)), call.answered.at_utc, *(moved or [call.answered]), contact=call.id)
+        timeline = call.timeline()
+        if call.heard is None or timeline is None or timeline.first_person_s is None:
+            continue
+        said = [e for e in judged(case, "transferred") if e.contact == call.id]
+        rang = [t for t in timeline.tones if t.label is Label.RINGBACK and t.start_s > timeline.first_person_s]
+        yes = {e.what.t_s for e in said if isinstance(e.what, Judged) and e.what.value == "yes"}
+        yield observed(
+            case, float(max(len(rang), len(yes))), call.heard.at_utc, *_proof(call), *said, contact=call.id,
+            channel=call.channel, origin=Origin.PERSON if said else Origin.MEASURED,
+        )  # fmt: skip
+
+
+def _back_from_hold(case: Case) -> Iterable[Observed]:
+    """Of the calls that reached a person: how often one spoke again after a hold; the same person or another."""
+    for call in case.calls:
+        timeline = call.timeline()
+        if call.heard is None or timeline is None or timeline.first_person_s is None:
+            continue
+        spoken = [s.start_s for s in timeline.segments if s.kind is Kind.SPEECH and s.label is Label.AGENT]
+        holds = agent_holds(timeline)
+        ends = [h.end_s for h in holds]
+        until = [*(h.start_s for h in holds[1:]), timeline.duration_s]
+        back = sum(any(end <= at < next_s for at in spoken) for end, next_s in zip(ends, until, strict=False))
+        yield observed(
+            case, float(back), call.heard.at_utc, *_proof(call), contact=call.id, channel=call.channel
+        )  # fmt: skip
+
+
+def _line_answered_share(case: Case) -> Iterable[Observed]:
+    for call in case.calls:
+        end = call.answered or call.call_ended or call.ended
+        if call.dialled is not None and end is not None:
+            yield observed(
+                case, float(call.answered is not None), end.at_utc, call.dialled, end, contact=call.id,
+                channel=call.channel,
+            )  # fmt: skip
+
+
+def _lasted(case: Case) -> Iterable[Observed]:
+    for call in case.calls:
+        length_s = call.length_s()
+        if length_s is not None and call.call_ended is not None:
+            yield observed(
+                case, length_s, call.call_ended.at_utc, call.call_ended, contact=call.id, channel=call.channel
+            )
+
+
+def _talk(call: Contact) -> float | None:
+    timeline = call.timeline()
+    return talk_s(timeline) if timeline is not None and timeline.first_person_s is not None else None
+
+
+def _menu_rounds(call: Contact) -> float | None:
+    found = visits(call)
+    return float(sum(visit.back_to is not None for visit in found)) if found else None
+
+
+def _menu_dead_end(call: Contact) -> float | None:
+    found = visits(call)
+    return float(any(visit.leads is LeadsTo.DEAD_END for visit in found)) if found else None
+
+
+def _repeats(case: Case) -> Iterable[Observed]:
+    """Of the holds with messages: how often the most frequent one was played in it."""
+    for call in case.calls:
+        timeline = call.timeline()
+        if timeline is None or call.heard is None:
+            continue
+        for hold in timeline.holds:
+            played = [
+                sum(hold.start_s <= one.start_s < hold.end_s for one in timeline.messages[m].occurrences)
+                for m in hold.messages
+            ]
+            if played:
+                at = call.media_at(hold.start_s) or call.heard.at_utc
+                yield observed(
+                    case, float(max(played)), at, *_proof(call), contact=call.id, channel=call.channel
+                )  # fmt: skip
 
 
 def _announced(case: Case) -> Iterable[Observed]:
@@ -290,7 +372,7 @@ MEASURES = (
     MeasureSpec("identification_gate", "calls with an identification before anybody could be reached", "ratio", _S,
                 _CALL, None, Good.LOW, _identification),
     MeasureSpec("identified_again", "identification asked for again", "ratio", _S, _CALL, 1, Good.LOW,
-                _identified_again),
+                identified_again),
     MeasureSpec("menu_keys", "menu choices before a person", "choices", _Q, _CALL, None, Good.LOW, _heard(_menu_keys)),
     MeasureSpec("menu_prompt_s", "menu prompts before a person", "s", _Q, _CALL, None, Good.LOW, _heard(_prompt_s)),
     MeasureSpec("hold_s", "hold after a person was reached", "s", _D, _HOLD, 11, Good.LOW, _per_hold(_length)),
@@ -311,7 +393,20 @@ MEASURES = (
                 _dead_line),
     MeasureSpec("gave_up_waiting", "calls that we gave up in queue or on hold", "ratio", _S, _CALL, 11, Good.LOW,
                 _gave_up),
-    MeasureSpec("transfers", "transfers", "times", _Q, _CALL, 7, Good.LOW, _transfers),
+    MeasureSpec("transfers", "transfers in a call, at least", "times", _Q, _CALL, 7, Good.LOW, _transfers),
+    MeasureSpec("back_from_hold", "times a person spoke again after a hold, the same one or another", "times", _Q,
+                _CALL, None, Good.NEITHER, _back_from_hold),
+    MeasureSpec("line_answered", "calls that were answered at all, by a machine included", "ratio", _S, _CALL, None,
+                Good.HIGH, _line_answered_share),
+    MeasureSpec("call_s", "length of a call", "s", _Q, _CALL, None, Good.NEITHER, _lasted),
+    MeasureSpec("talk_s", "speech of the vendor's people in a call", "s", _Q, _CALL, None, Good.NEITHER,
+                _heard(_talk)),
+    MeasureSpec("menu_rounds", "times a menu went back to what it had said", "times", _Q, _CALL, None, Good.LOW,
+                _heard(_menu_rounds)),
+    MeasureSpec("menu_dead_end", "calls that the vendor ended in its menu", "ratio", _S, _CALL, None, Good.LOW,
+                _heard(_menu_dead_end)),
+    MeasureSpec("hold_message_repeats", "times the same message was played during one hold", "times", _Q, _HOLD, None,
+                Good.LOW, _repeats),
     MeasureSpec("actual_to_announced_wait", "actual wait in units of the announced one", "times", _Q, _CALL, 4,
                 Good.LOW, _announced),
 )  # fmt: skip

@@ -58,8 +58,25 @@ def _asked_for(cue: CueKind, question: str) -> tuple[MeasureSpec, ...]:
 
 
 def _hand_offs(case: Case) -> Iterable[Observed]:
-    if case.first_submission is not None or case.calls:
-        yield observed(case, float(len(case.hand_offs)), case.opened.at_utc, *(case.hand_offs or [case.opened]))
+    """How often the case went on to somebody else: by the desk's own word, or by who wrote. At least so many.
+
+    Where nobody is named and the desk shows no hand-off, it cannot be told.
+    """
+    wrote: dict[str, Event] = {}
+    for message in case.answers:
+        if message.person is not None:
+            wrote.setdefault(message.person, message.event)
+    if wrote or case.hand_offs:
+        events = case.hand_offs if len(case.hand_offs) >= len(wrote) - 1 and case.hand_offs else [*wrote.values()]
+        yield observed(case, float(max(len(case.hand_offs), len(wrote) - 1)), case.opened.at_utc, *events)
+
+
+def _channels(case: Case) -> Iterable[Observed]:
+    first: dict[str, Event] = {}
+    for contact in case.turns:
+        first.setdefault(contact.channel, contact.started)
+    if first:
+        yield observed(case, float(len(first)), case.opened.at_utc, *first.values())
 
 
 def _solved_at_first_contact(case: Case) -> Iterable[Observed]:
@@ -108,7 +125,11 @@ MEASURES = (
     ),
     *_asked_for(CueKind.NEW_TICKET, "new_ticket"),
     *_asked_for(CueKind.RESTART, "restart"),
-    MeasureSpec("hand_offs_per_case", "hand-offs", "times", _QUANTITY, Per.CASE, 7, Good.LOW, _hand_offs),
+    MeasureSpec("hand_offs_per_case", "hand-offs, at least", "times", _QUANTITY, Per.CASE, 7, Good.LOW, _hand_offs),
+    MeasureSpec(
+        "channels_per_case", "ways of contact that the case took", "ways", _QUANTITY, Per.CASE, None, Good.LOW,
+        _channels,
+    ),
     MeasureSpec(
         "solved_at_first_contact", "solved at first contact", "ratio", _SHARE, Per.CASE, 7, Good.HIGH,
         _solved_at_first_contact,

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from audit.analysis import phrases
 from audit.analysis.case import Case
 from audit.analysis.chats import ChatRead, absent_at, read_chat
+from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.model import Event
 from probes.errors import Side
-from probes.events import ChatEnded, NoticeSeen
+from probes.events import ChatEnded, Judged, NoticeKind, NoticeSeen
 
 
 def _chats(case: Case) -> Iterable[ChatRead]:
@@ -121,6 +122,24 @@ def _ended_by_vendor(case: Case) -> Iterable[Observed]:
             yield observed(case, float(by_vendor), chat.ended.at_utc, chat.ended, contact=chat.contact.id)
 
 
+def _transfers(case: Case) -> Iterable[Observed]:
+    """Of the chats with a person: how often they were passed on from there, by notices or by who wrote. At least."""
+    for chat in _chats(case):
+        if chat.person_event is None:
+            continue
+        since = chat.person_event.at_utc  # before that it was a machine that passed the chat on
+        moved = [e for e in chat.contact.notices if isinstance(e.what, NoticeSeen) and e.at_utc > since]
+        passed = [e for e in moved if isinstance(e.what, NoticeSeen) and e.what.means is NoticeKind.TRANSFERRED]
+        wrote = {m.person for m in chat.messages if m.person is not None}
+        said = [e for e in judged(case, "transferred") if e.contact == chat.contact.id]
+        yes = sum(isinstance(e.what, Judged) and e.what.value == "yes" for e in said)
+        times = max(len(passed), len(wrote) - 1, yes)
+        yield observed(
+            case, float(times), chat.person_event.at_utc, *(passed or [chat.person_event]), *said,
+            contact=chat.contact.id,
+        )  # fmt: skip
+
+
 _D, _Q, _S, _CHAT = MeasureKind.DURATION, MeasureKind.QUANTITY, MeasureKind.SHARE, Per.CHAT
 
 MEASURES = (
@@ -134,6 +153,7 @@ MEASURES = (
                 Good.LOW, _announced),
     MeasureSpec("chat_no_person", "chats in which a person was asked for and none came", "ratio", _S, _CHAT, 11,
                 Good.LOW, _no_person),
+    MeasureSpec("chat_transfers", "transfers in a chat, at least", "times", _Q, _CHAT, 7, Good.LOW, _transfers),
     MeasureSpec("chat_bot_disclosed", "chats in which a machine said that it is one", "ratio", _S, _CHAT, None,
                 Good.HIGH, _disclosed),
     MeasureSpec("chat_ended_by_vendor", "chats that the vendor ended", "ratio", _S, _CHAT, None, Good.NEITHER,

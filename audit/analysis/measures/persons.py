@@ -9,9 +9,11 @@ from dataclasses import replace
 from audit.analysis import phrases
 from audit.analysis.case import Case, Contact
 from audit.analysis.follow_through import follow_through
+from audit.analysis.measures.calls import identified_again
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.analysis.promises import said_at
+from audit.analysis.reading import CueKind
 from audit.model import Event
 from probes.events import Action, Judged, LineSaid, MessageSent, TicketSubmitted
 
@@ -52,6 +54,39 @@ def _yes_share(question: str) -> Callable[[Case], Iterable[Observed]]:
             )  # fmt: skip
 
     return observe
+
+
+def asked_again(case: Case) -> Iterable[Observed]:
+    """Each contact judged, and each message of a person that nobody judged: 1 if it asks for what was given before.
+
+    Without a person's word it is a machine's reading.
+    """
+    judged_keys = set()
+    for o in _yes_share("asked_again")(case):
+        judged_keys.add(o.contact)
+        yield o
+    for message in case.answers:
+        if message.contact in judged_keys:
+            continue
+        cue = next((cue for cue in message.reading.cues if cue.kind is CueKind.ASKED_AGAIN), None)
+        yield observed(
+            case, float(cue is not None), message.at_utc, message.event, contact=message.contact,
+            channel=message.channel, origin=Origin.MACHINE, detail=phrases.quote(cue.quote) if cue else "",
+        )  # fmt: skip
+
+
+def _repetitions(case: Case) -> Iterable[Observed]:
+    """How often the customer had to say again what was said: asked for again, explained again, identified again."""
+    found = [o for observe in (asked_again, explained_again, identified_again) for o in observe(case)]
+    if not found:
+        return
+    again = [o for o in found if o.value > 0.5]
+    shown = again or found[:1]
+    by_machine = any(o.origin is Origin.MACHINE for o in shown)
+    total = observed(
+        case, float(len(again)), case.opened.at_utc, origin=Origin.MACHINE if by_machine else Origin.MEASURED
+    )  # fmt: skip
+    yield replace(total, evidence=tuple(dict.fromkeys(e for o in shown for e in o.evidence)))
 
 
 def _honest_refusal(case: Case) -> Iterable[Observed]:
@@ -159,7 +194,10 @@ def _share(id: str, name: str, dimension: int | None, good: Good, question: str)
 
 
 MEASURES = (
-    _share("asked_again", "contacts in which known things were asked for again", 1, Good.LOW, "asked_again"),
+    MeasureSpec("asked_again", "contacts in which known things were asked for again", "ratio", _SHARE, _CONTACT, 1,
+                Good.LOW, asked_again, by_person=True),
+    MeasureSpec("repetitions_per_case", "times something had to be said again", "times", MeasureKind.QUANTITY, Per.CASE,
+                None, Good.LOW, _repetitions),
     _share("restated", "contacts in which the problem was restated or narrowed first", 2, Good.HIGH, "restated"),
     _share("trouble_acknowledged", "contacts that acknowledged the trouble", 3, Good.HIGH, "trouble_acknowledged"),
     MeasureSpec("honest_refusal", "honest refusals: said so, why, and an alternative", "ratio", _SHARE, Per.CASE, 6,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from audit.analysis.case import Case
-from audit.analysis.measures.spec import Good, MeasureSpec, Per
+from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin, PromiseOutcome, PromiseRecord
 from audit.plan.model import PromisedWhat
 
@@ -57,6 +58,14 @@ def _ratio(case: Case) -> Iterable[Observed]:
             yield _observed(case, record, record.actual_to_promised_ratio)
 
 
+def _made(case: Case) -> Iterable[Observed]:
+    """How many promises applied in the case; those that only a machine read are not counted."""
+    records = [record for record in case.records if record.origin is not Origin.MACHINE]
+    evidence = tuple(dict.fromkeys(e for record in records for e in record.evidence))
+    made = observed(case, float(len(records)), case.opened.at_utc, case.opened)
+    yield replace(made, evidence=evidence) if evidence else made
+
+
 def _share(id: str, name: str, dimension: int, *about: PromisedWhat) -> MeasureSpec:
     return MeasureSpec(id, name, "ratio", MeasureKind.SHARE, Per.PROMISE, dimension, Good.HIGH, _met(*about))
 
@@ -70,6 +79,8 @@ MEASURES = (
     _share("resolution_promises_met", "promises of a solution that were kept", 7, _P.RESOLUTION),
     _share("call_promises_met", "promises about calls that were kept", 11, _P.CALL_ANSWERED, _P.HUMAN_ON_CALL,
            _P.CALLBACK),
+    MeasureSpec("promises_per_case", "promises that applied in a case", "promises", MeasureKind.QUANTITY, Per.CASE,
+                None, Good.NEITHER, _made),
     MeasureSpec("actual_to_promised", "actual time in units of the promised one", "times", MeasureKind.QUANTITY,
                 Per.PROMISE, 4, Good.LOW, _ratio),
 )  # fmt: skip

@@ -19,6 +19,7 @@ class Per(StrEnum):
     CALL = "call"
     HOLD = "hold"
     CHAT = "chat"
+    GAP = "silence"
     CASE = "case"
     CONTACT = "contact"
     PROMISE = "promise"

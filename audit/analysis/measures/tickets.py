@@ -115,6 +115,22 @@ def _longest_silence(case: Case) -> Iterable[Observed]:
         yield observed(case, longest, end, *pair, censored=censored)
 
 
+def _gaps(case: Case) -> Iterable[Observed]:
+    """Each silence from one sign of work to the next while the case was open; the last may still go on."""
+    asked, until = case.first_submission, case.watched_until
+    if asked is None or until is None or until <= asked.at_utc:
+        return
+    done = case.resolved()
+    end = done.at_utc if done is not None else until
+    before = asked
+    for event in _touches(case):
+        if asked.at_utc <= event.at_utc <= end and event.at_utc > before.at_utc:
+            yield observed(case, (event.at_utc - before.at_utc).total_seconds(), event.at_utc, before, event)
+            before = event
+    if done is None and end > before.at_utc:
+        yield observed(case, (end - before.at_utc).total_seconds(), end, before, censored=True)
+
+
 def _updates_per_day(case: Case) -> Iterable[Observed]:
     asked, until = case.first_submission, case.watched_until
     if asked is None or until is None:
@@ -155,17 +171,21 @@ def _resolution(case: Case) -> Iterable[Observed]:
         yield observed(case, waited, case.watched_until, asked, *last_looks(case, asked.at_utc), censored=True)
 
 
-def _in_business_time(case: Case) -> Iterable[Observed]:
-    """The first person's answer on the vendor's business clock, for vendors that are not always open."""
-    if case.business is None or case.business.hours == "always":
-        return
-    for o in _until_message(lambda m: m.is_answer)(case):
-        start = o.at_utc - timedelta(seconds=o.value)
-        value = case.business.business_seconds(start, o.at_utc)
-        earliest = None
-        if o.earliest is not None:
-            earliest = case.business.business_seconds(start, start + timedelta(seconds=o.earliest))
-        yield replace(o, value=value, earliest=earliest)
+def _in_business_time(observe: Callable[[Case], Iterable[Observed]]) -> Callable[[Case], Iterable[Observed]]:
+    """Return a wait on the vendor's business clock, for vendors that are not always open."""
+
+    def in_business_time(case: Case) -> Iterable[Observed]:
+        if case.business is None or case.business.hours == "always":
+            return
+        for o in observe(case):
+            start = o.at_utc - timedelta(seconds=o.value)
+            value = case.business.business_seconds(start, o.at_utc)
+            earliest = None
+            if o.earliest is not None:
+                earliest = case.business.business_seconds(start, start + timedelta(seconds=o.earliest))
+            yield replace(o, value=value, earliest=earliest)
+
+    return in_business_time
 
 
 def _working_days(case: Case) -> Iterable[Observed]:
@@ -287,6 +307,9 @@ MEASURES = (
         "longest_silence_s", "longest silence of a case", "s", _DURATION, Per.CASE, 5, Good.LOW, _longest_silence,
     ),
     MeasureSpec(
+        "gap_s", "silence between two signs of work", "s", _DURATION, Per.GAP, None, Good.LOW, _gaps,
+    ),
+    MeasureSpec(
         "updates_per_day", "updates per open day", "per day", _QUANTITY, Per.CASE, 5, Good.HIGH, _updates_per_day,
     ),
     MeasureSpec(
@@ -295,9 +318,18 @@ MEASURES = (
     MeasureSpec(
         "resolution_s", "time to resolution", "s", _DURATION, Per.CASE, 7, Good.LOW, _resolution,
     ),
-    MeasureSpec(
-        "first_human_response_business_s", "time to the first answer by a person, in the vendor's business time", "s",
-        _DURATION, Per.TICKET, None, Good.LOW, _in_business_time, on_request=True,
+    *(
+        MeasureSpec(
+            f"{id}_business_s", f"{name}, in the vendor's business time", "s", _DURATION, per, None, Good.LOW,
+            _in_business_time(observe), on_request=True,
+        )
+        for id, name, per, observe in (
+            ("receipt", "time to a receipt", Per.TICKET, _until_message(lambda m: m.from_vendor)),
+            ("first_human_response", "time to the first answer by a person", Per.TICKET,
+             _until_message(lambda m: m.is_answer)),
+            ("update", "silence between two signs of work", Per.GAP, _gaps),
+            ("resolution", "time to resolution", Per.CASE, _resolution),
+        )
     ),
     MeasureSpec(
         "resolution_working_days", "working days to resolution", "working days", _DURATION, Per.CASE, None, Good.LOW,
