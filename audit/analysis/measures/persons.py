@@ -195,7 +195,7 @@ def _share(id: str, name: str, dimension: int | None, good: Good, question: str)
 
 MEASURES = (
     MeasureSpec("asked_again", "contacts in which known things were asked for again", "ratio", _SHARE, _CONTACT, 1,
-                Good.LOW, asked_again, by_person=True),
+                Good.LOW, asked_again),
     MeasureSpec("repetitions_per_case", "times something had to be said again", "times", MeasureKind.QUANTITY, Per.CASE,
                 None, Good.LOW, _repetitions),
     _share("restated", "contacts in which the problem was restated or narrowed first", 2, Good.HIGH, "restated"),
