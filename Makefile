@@ -15,7 +15,7 @@ test: install-test style
 	@$(MAKE) --no-print-directory -j 2 types tests
 
 quick: install-test
-	$(PY) -m pytest tests -m "not slow" -n $(CORES)
+	$(PY) -m pytest tests -m "not slow" -n $(CORES) --dist loadfile
 
 lint: install-test style types
 
@@ -27,8 +27,8 @@ types:
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-tests: # in the order of tests/conftest.py: what takes longest first
-	$(PY) -m pytest tests -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 15
+tests: # a file stays with one worker; in the order of tests/conftest.py: what takes longest first
+	$(PY) -m pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
 
 bench:
 	@bash .ci/install bench

@@ -24,7 +24,6 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 # What takes longest is begun first, so that nobody waits for it at the end.
 LONGEST_FIRST = (
     "tests/whole/test_demo.py",
-    "tests/whole/test_wheel.py",  # goes with the demo
     "tests/telephony/test_sip.py",
     "tests/telephony/test_sip_run.py",
     "tests/mail/test_desk.py",
@@ -36,10 +35,7 @@ LONGEST_FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files: the longest, then others with slow tests, then the rest; within them nothing changes.
-
-    A file's tests stay together, so that its browser, its server or its chats are begun once and not by every worker.
-    """
+    """Order the files: the longest, then others with slow tests, then the rest; within them nothing changes."""
     of = {item: item.nodeid.partition("::")[0] for item in items}
     slow = {of[item] for item in items if item.get_closest_marker("slow") is not None}
 
@@ -48,9 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONGEST_FIRST.index(path) if path in LONGEST_FIRST else len(LONGEST_FIRST), path not in slow
 
     items.sort(key=place)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(of[item]))
 
 
 @pytest.fixture(autouse=True)

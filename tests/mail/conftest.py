@@ -1,4 +1,4 @@
-"""One mailbox server for a module's tests, a mailbox of its own for each."""
+"""One mailbox server for all tests of a process, empty at the beginning of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from probes.model import Tools
 from tests.mail import kit
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running() -> Iterator[kit.MailServer]:
     with kit.MailServer() as server:
         yield server

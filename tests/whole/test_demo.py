@@ -1,4 +1,7 @@
-"""The whole product on the practice vendor: what is claimed at the end is what the vendor really did."""
+"""The whole product, from its built wheel alone, on the practice vendor: what it claims is what the vendor really did.
+
+Pages, fonts, scales, weights and characters travel inside the wheel; one demo that runs from it serves all tests here.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from audit.model import Event
 from probes.errors import Side
 from probes.events import CallEnded, CallHeard, CallRecorded, CaseClosed, CaseOutcome, MessageSeen, TicketSubmitted
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # one demo for all tests here
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,6 +39,39 @@ def holdproof(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's contents alone, as an installer would lay them down."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=250)
+    (wheel,) = folder.glob("holdproof-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def demo(installed: Path) -> Path:
+    """Return the folder of a demo that ran where there is no checkout."""
+    folder = installed.parent
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDPROOF_")}
+    command = [sys.executable, "-c", "from audit.cli import main; main()", "demo", "--dir", "demo", "--json"]
+    result = subprocess.run(
+        [*command, "--factor", "1800"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(installed)},
+    )
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["sound"] is True
+    assert all(Path(answer[name]).stat().st_size > 10_000 for name in ("pdf", "html", "pack"))
+    return folder / "demo"
+
+
+@pytest.fixture(scope="module")
 def events(demo: Path) -> Iterator[list[Event]]:
     ledger = Ledger.in_folder(demo / "home")
     yield ledger.events(ledger.audits()[0].audit)
@@ -49,6 +85,33 @@ def truth(demo: Path) -> list[dict[str, Any]]:
 
 def only(events: list[Event], kind: type) -> list[Event]:
     return [event for event in events if isinstance(event.what, kind)]
+
+
+def test_every_data_file_travels(installed: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "audit", "probes", "reports", "templates"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    missing = [name for name in tracked if name and not (installed / name).exists()]
+    assert missing == []
+
+
+def test_the_entry_point_is_named(installed: Path) -> None:
+    (points,) = installed.glob("holdproof-*.dist-info/entry_points.txt")
+    assert "holdproof = audit.cli:main" in points.read_text()
+
+
+def test_the_demo_ran_from_the_wheel_alone(installed: Path, demo: Path) -> None:
+    code = "import audit.cli, probes.registry, reports.report as r; print(audit.__path__, probes.__path__, r.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=demo.parent, env=environment, capture_output=True, text=True
+    )
+    assert told.stdout.count(str(installed)) == 3, told.stderr
+    assert (demo / "report" / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_one_ticket_and_one_call_where_the_plan_said_one(events: list[Event], truth: list[dict[str, Any]]) -> None:

@@ -25,7 +25,9 @@ CASE = "desk.jo.wrong-invoice.1"
 def test_a_real_help_desk_from_plan_to_report(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk")
     home, plan = tmp_path / "home", tmp_path / "plan.yaml"
-    plan.write_text(PLAN.read_text().replace("http://127.0.0.1:8765/", desk.url))
+    text = PLAN.read_text().replace("http://127.0.0.1:8765/", desk.url)
+    assert "look_every: 10 s" in text
+    plan.write_text(text.replace("look_every: 10 s", "look_every: 3 s"))
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "audit.cli", "run", str(plan), "--home", str(home)],
