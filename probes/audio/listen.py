@@ -202,7 +202,7 @@ def assemble(
         first_person_s=next((s.start_s for s in segments if s.label is Label.AGENT), None),
         segments=segments,
         holds=holds,
-        music_loop_s=next((h.music_loop_s for h in holds if h.music_loop_s is not None), None),
+        music_loop_s=_surest_loop_s(loops, spans, painted),
         tones=tuple(tones),
         messages=messages,
         dead_air=_dead_air(segments, holds),
@@ -373,6 +373,18 @@ def _hold(
         confidence=span.confidence,
         why=("music",) if music.any() else ("messages_far_apart",),
     )
+
+
+def _surest_loop_s(
+    loops: list[tuple[float, float] | None], spans: list[HoldSpan], painted: NDArray[np.int8]
+) -> float | None:
+    """Return the loop of the hold that speaks most for it: by how well it fits, and how much music was heard."""
+    heard = [
+        (loop[1] * float((painted[round(h.start_s / FRAME_S) : round(h.end_s / FRAME_S)] == MUSIC).sum()), loop[0])
+        for loop, h in zip(loops, spans, strict=True)
+        if loop is not None
+    ]
+    return max(heard)[1] if heard else None
 
 
 def _answered(segments: tuple[Segment, ...], tones: list[Tone]) -> float | None:

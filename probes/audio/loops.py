@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +13,23 @@ from probes.audio.repeats import STEP_S
 
 _SHORTEST_S = 4.0
 _WINDOW, _HOP = round(5.0 / STEP_S), round(1.0 / STEP_S)
+_ONES = np.ones(_HOP, np.float32)
 _NEAR = 12  # steps on both sides in which another lag might fit better
 _FEW = 35  # windows
 _GAP = round(1.2 / STEP_S)
 _LEAST_LIKE, _LEAST_LIKE_ALONE, _LEAST_LIKE_OF_FEW, _LEAST_SHARP = 0.3, 0.46, 0.75, 0.85
 _LEAST_LIKE_IF_SHARP, _LEAST_EVEN_IF_SHARP, _ALL_SHARP = 0.52, 0.87, 0.98
-_LEAST_MIDDLE = 0.55
+_LEAST_MIDDLE, _LEAST_MIDDLE_IF_DIM = 0.55, 0.5
 _LEAST_RESTARTED, _LEAST_SHARE_RESTARTED, _LEAST_SHARP_RESTARTED = 0.75, 0.88, 0.7
 _LEAST_EVEN, _LEAST_EVEN_IF_CLEAN, _LEAST_EVEN_IF_SURE, _LEAST_EVEN_IF_DIM = 0.6, 0.85, 0.5, 0.8
 _LEAST_TIMES = 1.59  # how often it must be heard to be called a loop
 _MULTIPLES = (2, 3, 4, 5, 7)  # rounds later, at which a loop is still alike and a riff is not
 _LEAST_LATER = 0.62
+_LEAST_IF_DRIFTING = 0.7
+_SHORT_S, _LEAST_EVEN_IF_SHORT, _LEAST_EVEN_IF_SHORT_AND_CLEAN = 16.0, 0.85, 0.93
+_LEAST_LIKE_ALONE_AT_ALL, _LEAST_LIKE_IN_THE_MIDDLE, _FEWEST_ALONE = 0.25, 0.4, 15
+_CLEARLY_MORE, _LEAST_MIDDLE_IF_SHORT = 1.2, 0.6
+_LEAST_SHARE_ALONE, _ASTRAY_S = 0.77, 0.3
 _CANDIDATES, _PARTS = 40, (2, 3, 4, 5)
 
 
@@ -61,19 +66,58 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
     """
     tune = _Tune.of(prints, music)
     filled = float(music.mean())
+    seen: list[_Fit] = []
     fits: list[tuple[_Fit, _Sign]] = []
     for lag, compared in candidates(tune.heard, music):
         if lag * _LEAST_TIMES > len(prints) or compared <= 0.12:
             continue
         fit = _fit(tune, lag, compared)
-        if fit is not None and _restarted(fit, filled):
-            fits.append((fit, _Sign.RESTARTED))
-        elif fit is not None and fit.sharp >= _LEAST_SHARP and fit.low >= _LEAST_LIKE:
-            later = _later(fit, tune)
-            if later is not False and (later or _good(fit)):
-                fits.append((fit, _Sign.CONFIRMED if later else _Sign.ALIKE))
-    chosen = _chosen(fits, filled)
+        if fit is None:
+            continue
+        seen.append(fit)
+        sign = None if _riff(fit, seen) else _sign(fit, tune, filled)
+        if sign is not None:
+            fits.append((fit, sign))
+    chosen = _chosen(fits, filled) or _alone(seen)
     return None if chosen is None else (chosen.lag * STEP_S, min(1.0, chosen.mean))
+
+
+def _sign(fit: _Fit, tune: "_Tune", filled: float) -> "_Sign | None":
+    """Say by what a fit is taken for a loop's; None when it is not."""
+    if _restarted(fit, filled):
+        return _Sign.RESTARTED
+    if fit.sharp < _LEAST_SHARP or fit.low < _LEAST_LIKE:
+        return None
+    later = _later(fit, tune)
+    if later is False or not (later or _good(fit)):
+        return None
+    return _Sign.CONFIRMED if later else _Sign.ALIKE
+
+
+def _riff(fit: _Fit, seen: list[_Fit]) -> bool:
+    """Say whether a fit as short as a few bars, or many times one, is less even than a loop: bars come back changed."""
+    clean = min(1.0, max(0.0, (fit.middle - 0.7) / 0.25))
+    even = _LEAST_EVEN_IF_SHORT + (_LEAST_EVEN_IF_SHORT_AND_CLEAN - _LEAST_EVEN_IF_SHORT) * clean
+    bars = [f for f in seen if f.lag * STEP_S < _SHORT_S and f.sharp >= _LEAST_SHARP and f.low >= _LEAST_LIKE]
+    times = [f for f in bars if abs(fit.lag - round(fit.lag / f.lag) * f.lag) * STEP_S < _ASTRAY_S]
+    if all(fit.middle >= _CLEARLY_MORE * f.middle for f in times):
+        return False
+    return fit.middle < _LEAST_MIDDLE_IF_SHORT or fit.even < even
+
+
+def _alone(seen: list[_Fit]) -> _Fit | None:
+    """Return a fit that is too uneven to be sure of by itself, when all others are its multiples.
+
+    Losses and noise make likeness uneven; a tune that moves on is alike to itself at many lags.
+    """
+    rivals = [f for f in seen if f.sharp >= _LEAST_SHARP and f.low >= _LEAST_LIKE_ALONE_AT_ALL and f.windows >= 12]
+    if not rivals or rivals[0].lag * STEP_S < _SHORT_S:
+        return None
+    first = rivals[0]
+    if any(abs(f.lag - round(f.lag / first.lag) * first.lag) * STEP_S > _ASTRAY_S for f in rivals):
+        return None
+    sure = first.sharp >= _ALL_SHARP and first.alike >= _LEAST_SHARE_ALONE and first.low >= _LEAST_LIKE
+    return first if sure and first.windows >= _FEWEST_ALONE and first.middle >= _LEAST_LIKE_IN_THE_MIDDLE else None
 
 
 class _Sign(Enum):
@@ -130,7 +174,8 @@ def _good(fit: _Fit) -> bool:
     """Say whether a fit is a loop's when nothing more of the music was heard."""
     if fit.low >= _LEAST_LIKE_IF_SHARP and fit.even >= _LEAST_EVEN_IF_SHARP and fit.sharp >= _ALL_SHARP:
         return True
-    if fit.windows >= _FEW and fit.even >= _LEAST_EVEN_IF_DIM and fit.sharp >= _ALL_SHARP:
+    dim = fit.windows >= _FEW and fit.middle >= _LEAST_MIDDLE_IF_DIM
+    if dim and fit.even >= _LEAST_EVEN_IF_DIM and fit.sharp >= _ALL_SHARP:
         return True
     if fit.low < (_LEAST_LIKE_ALONE if fit.windows >= _FEW else _LEAST_LIKE_OF_FEW):
         return False
@@ -147,10 +192,20 @@ def _later(fit: _Fit, tune: "_Tune") -> bool | None:
             break
         likeness = pairs.likeness(times * fit.lag)
         if float(np.percentile(likeness, 12)) < _LEAST_LATER * fit.low:
-            return False
+            return None if _drifts(fit, tune, times) else False
         compared += 1
     sure = compared >= 4 and fit.sharp >= _ALL_SHARP and fit.middle >= 0.8 and fit.even >= _LEAST_EVEN_IF_SURE
     return True if sure or (compared >= 2 and fit.even >= _LEAST_EVEN) else None
+
+
+def _drifts(fit: _Fit, tune: "_Tune", times: int) -> bool:
+    """Say whether the music is as alike some rounds later when each stretch may be a little early or late."""
+    pairs = _Pairs.of(tune, int(times * fit.lag) - _NEAR, 2 * _NEAR + 2)
+    if pairs is None:
+        return False
+    offsets = range(-_NEAR, _NEAR + 1, 2)
+    likeness = np.max([pairs.likeness(times * fit.lag + d) for d in offsets], axis=0)
+    return float(np.percentile(likeness, 12)) >= _LEAST_IF_DRIFTING * fit.low
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,32 +229,33 @@ class _Pairs:
     """Stretches of 5 s that have music both here and some lag later."""
 
     tune: _Tune
-    both: NDArray[np.bool_]
+    both: Floats  # 1 where there is music at both places, else 0
     starts: NDArray[np.intp]
-    own: NDArray[np.float64]  # energy
+    own: Floats  # energy
 
     @classmethod
     def of(cls, tune: _Tune, lag: int, beyond: int) -> "_Pairs | None":
         n = len(tune.heard) - lag - beyond
         if n < _WINDOW:
             return None
-        both = tune.music[:n] & tune.music[lag : lag + n]
+        both = (tune.music[:n] & tune.music[lag : lag + n]).astype(np.float32)
         starts = np.arange(0, n - _WINDOW + 1, _HOP)
         starts = starts[_sums(both, starts) > 0.6 * _WINDOW]
         if len(starts) < 3:
             return None
         return cls(tune, both, starts, _sums(both * tune.energy[:n], starts))
 
-    def likeness(self, lag: float) -> NDArray[np.float64]:
+    def likeness(self, lag: float) -> Floats:
         """Compare with what is `lag` steps later, between two steps where it lies there."""
         heard, n, first, share = self.tune.heard, len(self.both), int(lag), np.float32(lag - int(lag))
         there, energy = heard[first : first + n], self.tune.energy[first : first + n]
         if share > 0.05:
             there = (1 - share) * there + share * heard[first + 1 : first + 1 + n]
             energy = _energy(there)
-        alike = np.einsum("ij,ij->i", heard[:n], there)
-        size = np.sqrt(self.own * _sums(self.both * energy, self.starts) + 1e-6)
-        return np.asarray(_sums(self.both * alike, self.starts) / size)
+        whole = n // _HOP * _HOP  # what is no music is empty, so that only pairs of music count
+        alike = np.einsum("ij,ij->i", heard[:whole].reshape(n // _HOP, -1), there[:whole].reshape(n // _HOP, -1))
+        size = np.sqrt(self.own * _sums(self.both * energy, self.starts) + np.float32(1e-6))
+        return np.asarray(_windows(alike, self.starts) / size)
 
 
 def _fit(tune: _Tune, lag: float, compared: float) -> _Fit | None:
@@ -233,10 +289,13 @@ def _energy(rows: Floats) -> Floats:
     return np.asarray(np.einsum("ij,ij->i", rows, rows), np.float32)
 
 
-def _sums(values: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the sums over a window from each start on."""
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    return np.asarray(total[starts + _WINDOW] - total[starts])
+def _sums(values: Floats, starts: NDArray[np.intp]) -> Floats:
+    """Return the sums over a window from each start on; windows start at whole hops and are whole hops long."""
+    return _windows(values[: len(values) // _HOP * _HOP].reshape(-1, _HOP) @ _ONES, starts)
+
+
+def _windows(hops: Floats, starts: NDArray[np.intp]) -> Floats:
+    return np.asarray(np.convolve(hops, _ONES[: _WINDOW // _HOP], "valid")[starts // _HOP])
 
 
 def candidates(heard: Floats, music: NDArray[np.bool_]) -> list[tuple[float, float]]:

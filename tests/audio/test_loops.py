@@ -77,3 +77,33 @@ def test_music_that_goes_on_after_each_message_has_no_period_of_its_own() -> Non
         music += [np.ones(length, np.bool_), np.zeros(round(pause_s * STEPS), np.bool_)]
         at += length
     assert loop_s(noisy(np.concatenate(heard), 0.2), np.concatenate(music)) is None
+
+
+def test_a_tune_whose_speed_wavers_is_a_loop_all_the_same() -> None:
+    length_s, rounds = 40.0, 12
+    at = np.arange(round(length_s * rounds / STEP_S))
+    at = at + 2.4 * np.sin(2 * np.pi * at / len(at) * 1.5)  # up to 0.1 s early or late, over many rounds
+    song, whole = tune(length_s, seed=12), at.astype(int)
+    rows = np.stack([np.take(song, whole + k, axis=0, mode="wrap") for k in (0, 1)])
+    share = (at - whole)[:, None].astype(np.float32)
+    heard = noisy(np.asarray((1 - share) * rows[0] + share * rows[1], np.float32), 0.2)
+    found = loop_s(heard, everywhere(heard))
+    assert found is not None
+    assert found[0] == pytest.approx(length_s, abs=0.25)
+
+
+def test_a_beat_that_goes_through_another_tune_each_time_is_no_loop() -> None:
+    beat = np.tile(tune(4.0, seed=13), (25, 1))
+    heard = noisy(beat + 0.9 * tune(100.0, seed=14), 0.05)
+    assert loop_s(heard, everywhere(heard)) is None
+
+
+def test_a_loop_through_bad_stretches_of_the_line_is_heard_when_nothing_else_is_alike() -> None:
+    heard = noisy(played(tune(70.0, seed=15), 2.2, 70.0), 0.3)
+    rng = np.random.default_rng(16)
+    for start in range(0, len(heard), 20 * STEPS):  # every third part of it is nearly lost
+        part = heard[start : start + 7 * STEPS]
+        part += rng.standard_normal(part.shape).astype(np.float32) * 8
+    found = loop_s(heard, everywhere(heard))
+    assert found is not None
+    assert found[0] == pytest.approx(70.0, abs=0.05)
