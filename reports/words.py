@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from audit.analysis.model import Accounting, CallRecord, Decision, Measure, PromiseOutcome, Verdict
+from audit.analysis.model import Accounting, CallRecord, Decision, Measure, MeasureKind, PromiseOutcome, Verdict
+from audit.analysis.statistics import SMALLEST_N
 from probes.errors import Side
 
 MINUS = "\u2212"
@@ -131,6 +132,14 @@ def estimate_interval(measure: Measure) -> str:
     if measure.low is not None and measure.high is not None:
         return f"95 % interval {interval(measure.low, measure.high, measure.unit)}"
     return measure.why_not or ("no interval at this n" if measure.estimate is not None else "too few observations")
+
+
+def interval_cell(measure: Measure) -> str:
+    """Return the interval of a measure for a table whose head says what it is; that n is too small is said there."""
+    if measure.low is not None and measure.high is not None:
+        return interval(measure.low, measure.high, measure.unit)
+    too_few = measure.kind is not MeasureKind.SHARE and measure.n < SMALLEST_N and bool(measure.observed)
+    return "n too small" if too_few else estimate_interval(measure)
 
 
 def counted(measure: Measure) -> str:

@@ -59,7 +59,6 @@ from audit.analysis.verdict import headline, judge
 from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import CostInputs, Plan, PromiseClock, Vendor
-from probes.events import AuditStarted
 
 METHOD_VERSION = "1.1"
 """Rises with every change of what a number means; a report names the version that it was made with."""
@@ -317,7 +316,7 @@ def _notes(
     plan: Plan, facts: Facts, seed: int, weight_faults: Sequence[str], cards: Sequence[Scorecard]
 ) -> tuple[str, ...]:
     notes = [
-        f"Method {METHOD_VERSION}. Random numbers with seed {seed}.",
+        f"Random numbers (bootstrap, random weightings) with seed {seed}.",
         "Waits that had not ended when we stopped watching count as longer than what we saw (right-censored); they are "
         "never counted as answered then, and never left out.",
         "A moment that lies between two of our looks is known to that interval; a promise counts as late only if it "
@@ -337,11 +336,6 @@ def _notes(
         notes.append(
             f"Ranks: 95 % range over bootstrap samples of the cases; and over {max(c.weightings for c in cards):,} "
             "random weightings of the dimensions, how often each vendor comes first and its best and worst rank."
-        )
-    started = facts.started
-    if started is not None and isinstance(started.what, AuditStarted) and started.what.clock_factor != 1:
-        notes.append(
-            f"Practice: the clock ran {phrases.number(started.what.clock_factor)} times faster than real time."
         )
     if facts.duplicates:
         notes.append(f"{phrases.count(facts.duplicates, 'event')} came twice and counted once.")

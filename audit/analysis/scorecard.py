@@ -112,7 +112,8 @@ def _card(
     else:
         total = sum((d.score or 0.0) * d.weight for d in rated) / sum(d.weight for d in rated)
         if len(vendor.cases) < SMALLEST_N:
-            why = f"a rank needs {SMALLEST_N} cases, and there are {len(vendor.cases)}"
+            n = len(vendor.cases)
+            why = f"a rank needs {SMALLEST_N} cases, and there {'is' if n == 1 else 'are'} {n}"
     return Scorecard(
         vendor=vendor.vendor,
         profile=profile.id,

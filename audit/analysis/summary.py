@@ -47,7 +47,8 @@ def summarise(
         if n_censored:
             survival = _survival(observed)
         if n < SMALLEST_N:
-            why = f"a 95 % interval on a median needs {SMALLEST_N} {_plural(spec.per)}, and there are {n}"
+            are = "is" if n == 1 else "are"
+            why = f"a 95 % interval on a median needs {SMALLEST_N} {_plural(spec.per)}, and there {are} {n}"
         else:
             estimate, low, high = median_with_bounds(observed)
             if estimate is None:

@@ -173,7 +173,7 @@ def _environment() -> Environment:
         "seconds": lambda value: f"{value:.3f}",
         "money": words.money,
         "estimate": words.estimate,
-        "estimate_interval": words.estimate_interval,
+        "interval_cell": words.interval_cell,
         "counted": words.counted,
         "moment": lambda at, zone: words.moment(at, words.zone(zone)),
         "moment_short": lambda at, zone: words.moment_short(at, words.zone(zone)),

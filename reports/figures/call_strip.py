@@ -167,7 +167,7 @@ def hold_text(hold: Hold) -> str:
     """Return what is known of a hold in a few words."""
     parts = [f"on hold {words.duration(hold.end_s - hold.start_s)}"]
     if hold.music_loop_s is not None:
-        heard = f" heard {words.number(hold.loop_times_heard, 0)} times" if hold.loop_times_heard is not None else ""
+        heard = f" heard {words.number(hold.loop_times_heard)} times" if hold.loop_times_heard is not None else ""
         parts.append(f"loop of {words.duration(hold.music_loop_s)}{heard}")
     if hold.announcements:
         parts.append(f"{hold.announcements} message{'s' if hold.announcements > 1 else ''}")

@@ -165,7 +165,7 @@ def test_a_call_strip_says_what_was_heard_and_how_long() -> None:
     shown = " ".join(texts(svg))
     for said in ("music 9 min 42 s", "agent 54 s", "a person 1:04", "we hung up, 23:24", "on hold 21 min 24 s"):
         assert said in shown
-    assert "loop of 32 s heard 40 times" in shown
+    assert "loop of 32 s heard 40.1 times" in shown
     assert "9.6 LU louder than the agent" in shown
     assert "2:00" not in described(svg)
     assert "0:41 keys 2 s" in described(svg)
