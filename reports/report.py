@@ -48,7 +48,7 @@ class ReportFiles:
     evidence: Mapping[str, str]
     audit: str
     title: str
-    over_time: OverTime
+    over_time: OverTime = NOTHING
 
 
 def write_report(

@@ -108,7 +108,7 @@ def test_the_numbers_beside_the_charts_are_those_of_the_measures(golden: Analysi
     for analysis in (golden, twelve(Store())):
         text = Page(page(analysis)).text
         for measure in [m for m in analysis.measures if m.n][: executive.MOST_MEASURES]:
-            assert squeezed(words.estimate_interval(measure)) in text, measure.id
+            assert squeezed(words.interval_cell(measure)) in text, measure.id
             if measure.estimate is not None:
                 assert squeezed(words.estimate(measure)) in text, measure.id
 
