@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audit import journal
+from audit.analysis.over_time import NOTHING
 from probes.model import Artifact
 from reports.pack import Packed, write_pack
 from reports.report import ReportFiles
@@ -55,6 +56,7 @@ def report_files(folder: Path, store: Store) -> tuple[ReportFiles, list[Artifact
         evidence={page.sha256: "evidence/v01/E0002-page.html.txt"},
         audit="2026-11-02-harbour-3f9a",
         title="Report",
+        over_time=NOTHING,
     )
     return files, [page, recording]
 
