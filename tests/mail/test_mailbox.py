@@ -30,12 +30,12 @@ async def test_new_mail_is_told_at_once(server: kit.MailServer) -> None:
     watch = Watch(box, asyncio.get_running_loop())
     watch.start()
     try:
-        for _ in range(100):
+        for _ in range(600):
             await asyncio.sleep(0.1)
             if watch.idles:
                 break
         await asyncio.to_thread(server.deliver, kit.mail("New.", to="robin+hp-22222222@customer.example"))
-        for _ in range(600):
+        for _ in range(1200):
             if not told:
                 await asyncio.sleep(0.05)
     finally:
