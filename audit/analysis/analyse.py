@@ -157,6 +157,7 @@ def _analyse(plan: Plan, events: Sequence[Event], holdproof_version: str, seed: 
             one.records,
             _days_per_case(one.cases),
             len(one.cases),
+            promises=one.vendor is not None and bool(one.vendor.promises),
         )
         for one, head, card in zip(audited, heads, cards, strict=True)
     ]
@@ -293,7 +294,9 @@ def _profile_note(profile: Profile, measures: Sequence[Measure]) -> ProfileNote:
 
 def _days_per_case(cases: Sequence[Case]) -> float | None:
     lengths = [
-        (case.closed.at_utc - case.opened.at_utc).total_seconds() / 86400 for case in cases if case.closed is not None
+        (case.closed.at_utc - case.opened.at_utc).total_seconds() / 86400
+        for case in cases
+        if case.closed is not None and case.closed.at_utc > case.opened.at_utc
     ]
     return float(np.median(lengths)) if lengths else None
 
@@ -340,7 +343,11 @@ def _notes(
     if facts.duplicates:
         notes.append(f"{phrases.count(facts.duplicates, 'event')} came twice and counted once.")
     if facts.backwards:
-        notes.append(f"{phrases.count(facts.backwards, 'event')} carry a moment before that of the event before.")
+        carry = phrases.count(facts.backwards, "event carries", "events carry")
+        notes.append(
+            f"{carry} a moment before that of the event before: a clock ran backwards. Times that would be negative "
+            "are left out."
+        )
     if facts.homeless:
         notes.append(f"{phrases.count(facts.homeless, 'event')} belong to no opened case and were left out.")
     notes += [f"Weights: {fault}." for fault in weight_faults]

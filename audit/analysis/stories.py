@@ -155,7 +155,7 @@ def _messages(case: Case) -> Iterable[StoryLine]:
     ours = [plain(message.text) for message in case.messages if message.sent]
     for message in case.messages:
         words = phrases.quote(message.text if message.sent else _words(message, ours, frames))
-        since = f" {_arrival(message, asked.at_utc)}" if asked else ""
+        since = f" {_arrival(message, asked.at_utc)}" if asked and message.at_utc >= asked.at_utc else ""
         if message.sent:
             if not isinstance(message.event.what, TicketSubmitted):
                 said = "We said that it was not solved" if message.event in case.disputes else "We wrote"

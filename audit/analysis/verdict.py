@@ -86,6 +86,8 @@ def judge(
     records: Sequence[PromiseRecord],
     days_per_case: float | None,
     n_cases: int,
+    *,
+    promises: bool = True,
 ) -> Judgement:
     """Decide on a vendor.
 
@@ -98,6 +100,7 @@ def judge(
         records: of this vendor.
         days_per_case: how long a case has taken so far, to say how long the missing evidence takes.
         n_cases: how many there are.
+        promises: whether the plan names any promise of this vendor.
     """
     reasons = [head.sentence]
     low = [d for d in card.dimensions if d.score is not None and d.score < rule.lowest_dimension] if card else []
@@ -105,7 +108,7 @@ def judge(
     broken = [limit for limit in limits if limit.kept is False]
     reasons += [limit.sentence for limit in broken]
     conditions = [*_clauses(records, rule, measures), *(_limit_clause(limit) for limit in broken)]
-    missing = _missing(head, rule, card, days_per_case, n_cases)
+    missing = _missing(head, rule, card, days_per_case, n_cases, promises or bool(records))
     if head.due < rule.fewest_due or head.share is None or head.high is None:
         return _judgement(head, Decision.NOT_ENOUGH_EVIDENCE, rule, reasons, (), missing)
     if head.high < rule.conditions_from:
@@ -185,12 +188,22 @@ def _worst_part(parts: Sequence[ScorePart], measures: Mapping[str, Measure]) -> 
 
 
 def _missing(
-    head: Headline, rule: VerdictRule, card: Scorecard | None, days_per_case: float | None, n_cases: int
+    head: Headline,
+    rule: VerdictRule,
+    card: Scorecard | None,
+    days_per_case: float | None,
+    n_cases: int,
+    promises: bool,
 ) -> tuple[str, ...]:
     """Say which evidence is missing, how much, and how long it takes at the pace so far."""
     found = []
     lacking = rule.fewest_due - head.due
-    if lacking > 0:
+    if not promises:
+        found.append(
+            "The plan names no promise of this vendor and none was made, so that more cases change nothing: put its "
+            "published terms, or the contract's, into the plan. A vendor that publishes none says so by that."
+        )
+    elif lacking > 0:
         per_case = head.due / n_cases if n_cases and head.due else 1.0
         cases = math.ceil(lacking / per_case)
         takes = f", about {phrases.count(math.ceil(days_per_case), 'day')} if run side by side" if days_per_case else ""

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from audit.analysis.analyse import analyse
 from audit.analysis.frames import frames
+from audit.analysis.model import Decision
 from audit.analysis.state import case_state
 from audit.model import Event
 from probes.events import CallEnded, CarrierCharged, ContactEnded, ContactOutcome
+from tests.analysis.book import Book, said
 from tests.analysis.golden import golden_events, golden_plan
+from tests.analysis.plans import plan, vendor
+from tests.analysis.test_scorecard import ledger
 
 EVENTS = golden_events()
 
@@ -95,3 +99,24 @@ def test_not_run_contacts_are_counted_and_no_waits() -> None:
     result = analyse(golden_plan(), not_run, holdproof_version="0.1.0")
     assert result.calls == ()
     assert result.accounting[0].contacts_not_run == result.accounting[0].contacts
+
+
+def test_a_vendor_without_promises_is_not_told_to_be_watched_for_longer() -> None:
+    result = analyse(plan(vendor()), ledger({"acme": [2.0] * 6}).events, holdproof_version="0.1.0")
+    (judgement,) = result.judgements
+    assert judgement.decision is Decision.NOT_ENOUGH_EVIDENCE
+    assert "more cases change nothing" in judgement.missing[0]
+    assert not any("more expectations due" in missing for missing in judgement.missing)
+
+
+def test_a_clock_that_ran_backwards_is_said_and_gives_no_negative_time() -> None:
+    book = Book()
+    book.begin()
+    book.open_case(5)
+    book.submit(3)
+    book.look(2, said("We are at it, Ada.", "m1"))
+    book.close_case(0)
+    result = analyse(plan(vendor()), book.events, holdproof_version="0.1.0")
+    assert any("a clock ran backwards" in note for note in result.method_notes)
+    assert not any("−" in line.sentence for line in result.stories[0].lines)
+    assert all(o.value >= 0 for measure in result.measures for o in measure.observed)
