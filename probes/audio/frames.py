@@ -58,11 +58,13 @@ def _k_weights() -> Floats:
 
 
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
-_SCALE = np.float32(2.0 / (WINDOW * float(np.sum(_HANN**2))))  # the spectrum's sum is then the mean square
+_HANN *= np.float32(math.sqrt(2.0 / (WINDOW * float(np.sum(_HANN**2)))))  # the power's sum is then the mean square
 _MEL = _mel_bank()
 _K = _k_weights()
 _BIN_HZ = RATE_HZ / WINDOW
 _LOW_BIN, _HIGH_BIN = 12, 231  # 190..3600 Hz: where a telephone line carries sound
+_FIRST_BIN = 4  # what is below is hum
+_FINE = _HIGH_BIN - _FIRST_BIN - 9  # bins of the fine spectrum
 _BAND_SUM = np.zeros(WINDOW // 2 + 1, np.float32)
 _BAND_SUM[_LOW_BIN:_HIGH_BIN] = 1
 _PROJECT = np.concatenate([_MEL, _BAND_SUM[:, None], _K[:, None]], axis=1)
@@ -163,16 +165,26 @@ def join(parts: list[Frames]) -> Frames:
     return Frames(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Frames)))
 
 
+class _Room:
+    """Where spectra are worked out, kept from block to block: new memory each time would cost more than the sums."""
+
+    def __init__(self, frames: int) -> None:
+        self.windowed = np.empty((min(frames, FrameReader.PART), WINDOW), np.float32)
+        self.size = np.empty((frames, WINDOW // 2 + 1), np.float32)
+        self.power = np.empty((frames, WINDOW // 2 + 1), np.float32)
+
+
 class FrameReader:
     """Turns a stream of 8 kHz samples into frames, whole chunks at a time."""
 
-    BLOCK = 1000  # frames worked on at once: what fits the processor's cache
+    BLOCK, PART = 1000, 50  # frames worked on at once: what fits the processor's caches
 
     def __init__(self) -> None:
         self._pending = np.zeros(LEFT, np.float32)
-        self._whitened = np.zeros((max(_LAGS), _HIGH_BIN - 4), np.float32)
+        self._whitened = np.zeros((max(_LAGS), _FINE), np.float32)
         self._peak_dbfs = _FIRST_PEAK_DBFS
         self._floor_dbfs = _FIRST_FLOOR_DBFS
+        self._room = _Room(0)
 
     def push(self, samples: Floats) -> list[Frames]:
         """Return the frames that are complete now."""
@@ -196,16 +208,16 @@ class FrameReader:
         return self.push(np.zeros(chunks * FRAME * CHUNK - left + LEFT, np.float32))
 
     def _read(self, samples: Floats, count: int) -> Frames:
-        windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::FRAME]
-        spectrum = fft.rfft(windows * _HANN, axis=1)
-        power = (spectrum.real**2 + spectrum.imag**2) * _SCALE
+        size = self._sizes(samples, count)
+        power = np.multiply(size, size, out=self._room.power[:count])
         projected = power @ _PROJECT
         mel_db = 10 * np.log10(projected[:, :BANDS] + np.float32(1e-10))
         band_dbfs = 10 * np.log10(projected[:, BANDS] + np.float32(1e-8))
         body = samples[LEFT : LEFT + count * FRAME].reshape(count, FRAME)
-        level_dbfs = 10 * np.log10(body.var(axis=1) + np.float32(1e-8))
-        clipped = np.maximum(body.max(axis=1), -body.min(axis=1)) >= np.float32(0.97)
-        persistence = self._persistence(power)
+        rest_of = body - body.mean(axis=1, keepdims=True)
+        level_dbfs = 10 * np.log10(np.einsum("ij,ij->i", rest_of, rest_of) / np.float32(FRAME) + np.float32(1e-8))
+        clipped = np.abs(body).max(axis=1) >= np.float32(0.97)
+        persistence = self._persistence(size)
         peaks_hz, peak_shares = _two_peaks(power, projected[:, BANDS])
         peak, floor = self._track(band_dbfs)
         features = np.empty((count, FEATURES), np.float32)
@@ -220,13 +232,26 @@ class FrameReader:
         rest[:, 7] = peak_shares.sum(axis=1)
         return Frames(features, mel_db, level_dbfs, band_dbfs, projected[:, BANDS + 1], clipped, peaks_hz, peak_shares)
 
-    def _persistence(self, power: Floats) -> Floats:
+    def _sizes(self, samples: Floats, count: int) -> Floats:
+        """Return the size of each frame's spectrum, shape (count, 257); it is overwritten by the next call."""
+        if len(self._room.size) < count:
+            self._room = _Room(count)
+        windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::FRAME]
+        for start in range(0, count, self.PART):
+            part = windows[start : min(start + self.PART, count)]
+            windowed = np.multiply(part, _HANN, out=self._room.windowed[: len(part)])
+            np.abs(fft.rfft(windowed, axis=1), out=self._room.size[start : start + len(part)])
+        return self._room.size[:count]
+
+    def _persistence(self, size: Floats) -> Floats:
         """How alike the fine spectrum is to itself 40, 120 and 320 ms ago: notes stay, a voice's pitch moves."""
-        fine = np.sqrt(np.sqrt(power[::2, 4:_HIGH_BIN]))
-        total = np.cumsum(fine, axis=1)
-        smooth = fine.copy()
-        smooth[:, 4:-5] = (total[:, 9:] - total[:, :-9]) / 9
-        fine -= smooth
+        bins = np.sqrt(size[::2, _FIRST_BIN:_HIGH_BIN])
+        two = bins[:, :-1] + bins[:, 1:]
+        four = two[:, :-2] + two[:, 2:]
+        nine = four[:, 1:-5] + four[:, 5:-1]
+        nine += bins[:, 9:]
+        nine *= np.float32(-1 / 9)
+        fine = np.add(nine, bins[:, 4:-5], out=nine)
         fine /= np.sqrt(np.einsum("ij,ij->i", fine, fine))[:, None] + np.float32(1e-6)
         history = np.concatenate([self._whitened, fine])
         keep = max(_LAGS)
@@ -254,22 +279,32 @@ class FrameReader:
 
 
 def _two_peaks(power: Floats, total: Floats) -> tuple[Floats, Floats]:
-    """Return frequency and share of the two strongest peaks of each spectrum."""
-    count = len(power)
-    rows = np.arange(count)
-    work = power[:, :_HIGH_BIN].copy()
-    work[:, :4] = 0
+    """Return frequency and share of the two strongest peaks of each spectrum; `power` is left as it was."""
+    count, width = power.shape
+    flat, sought = power.reshape(-1), power[:, _FIRST_BIN:_HIGH_BIN]
+    rows = np.arange(0, count * width, width)[:, None] + np.arange(-2, 3)
     hz = np.empty((count, 2), np.float32)
     share = np.empty((count, 2), np.float32)
-    around = np.arange(-2, 3)
-    for which in range(2):
-        top = np.clip(work.argmax(axis=1), 3, _HIGH_BIN - 4)
-        index = top[:, None] + around
-        near = power[rows[:, None], index]
-        left, mid, right = (np.log(near[:, k] + np.float32(1e-20)) for k in (1, 2, 3))
-        bend = left - 2 * mid + right
-        shift = np.where(bend < -1e-6, 0.5 * (left - right) / np.where(bend < -1e-6, bend, -1), 0)
-        hz[:, which] = (top + np.clip(shift, -0.5, 0.5)) * _BIN_HZ
-        share[:, which] = work[rows[:, None], index].sum(axis=1) / (total + np.float32(1e-12))
-        work[rows[:, None], index] = 0
-    return hz, np.minimum(share, 1)
+    low = np.full(count, _FIRST_BIN)
+
+    first = np.minimum(sought.argmax(axis=1) + _FIRST_BIN, _HIGH_BIN - 4)
+    taken = rows + first[:, None]
+    near = flat[taken]
+    hz[:, 0] = _between(near, first)
+    share[:, 0] = np.where(np.arange(-2, 3) + first[:, None] >= low[:, None], near, 0).sum(axis=1)
+    flat[taken] = 0
+    second = np.minimum(sought.argmax(axis=1) + _FIRST_BIN, _HIGH_BIN - 4)
+    index = rows + second[:, None]
+    apart = np.where(np.arange(-2, 3) + second[:, None] >= low[:, None], flat[index], 0)
+    flat[taken] = near
+    share[:, 1] = apart.sum(axis=1)
+    hz[:, 1] = _between(flat[index], second)
+    return hz, np.minimum(share / (total + np.float32(1e-12))[:, None], 1)
+
+
+def _between(near: Floats, top: NDArray[np.intp]) -> Floats:
+    """Return the frequency of a peak, from the five bins around its highest."""
+    left, mid, right = np.log(near[:, 1:4] + np.float32(1e-20)).T
+    bend = left - 2 * mid + right
+    shift = np.where(bend < -1e-6, 0.5 * (left - right) / np.minimum(bend, np.float32(-1e-6)), 0)
+    return np.asarray((top + np.clip(shift, -0.5, 0.5)) * _BIN_HZ, np.float32)
