@@ -10,7 +10,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from audit.analysis.model import Accounting, CallRecord, Decision, Measure, MeasureKind, PromiseOutcome, Verdict
-from audit.analysis.statistics import SMALLEST_N
 from probes.errors import Side
 
 MINUS = "\u2212"
@@ -138,6 +137,8 @@ def interval_cell(measure: Measure) -> str:
     """Return the interval of a measure for a table whose head says what it is; that n is too small is said there."""
     if measure.low is not None and measure.high is not None:
         return interval(measure.low, measure.high, measure.unit)
+    from audit.analysis.statistics import SMALLEST_N  # not needed for what is shown most often, and slow to load
+
     too_few = measure.kind is not MeasureKind.SHARE and measure.n < SMALLEST_N and bool(measure.observed)
     return "n too small" if too_few else estimate_interval(measure)
 

@@ -30,7 +30,10 @@ LONGEST_FIRST = (
     "tests/whole/test_helpdesk.py",
     "tests/telephony/test_live_practice.py",
     "tests/telephony/test_live_killed.py",
+    "tests/chat/test_pages.py",
+    "tests/chat/test_hostile.py",
     "tests/chat/test_crash.py",
+    "tests/web/test_hostile.py",
 )
 
 

@@ -54,6 +54,7 @@ def test_persons_are_numbered_and_nobody_is_named_anywhere() -> None:
     assert "Ada" in everything  # our own persona is nobody's staff
 
 
+@pytest.mark.slow
 def test_show_names_nobody(tmp_path: Path) -> None:
     write_audit(tmp_path / "home", desk())
     for more in ((), ("--json",)):

@@ -98,8 +98,8 @@ def test_the_starter_plan_passes_its_own_check(tmp_path: Path) -> None:
         (["listen", "tests/cli/test_cli.py"], "test_cli.py"),
         (["verify", "nowhere.zip"], "nowhere.zip"),
         (["report", "acme-9", "--home", "HOME"], 'unknown audit "acme-9"'),
-        (["demo", "--dir", "tests"], "not empty"),
-        (["practice", "--factor", "0"], "clock factor"),
+        pytest.param(["demo", "--dir", "tests"], "not empty", marks=pytest.mark.slow),
+        pytest.param(["practice", "--factor", "0"], "clock factor", marks=pytest.mark.slow),
     ],
 )
 def test_bad_input_is_said_without_a_traceback(arguments: list[str], words: str, tmp_path: Path) -> None:
