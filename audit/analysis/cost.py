@@ -137,7 +137,7 @@ def cost_record(
         if interval is not None:
             low, high = max(0.0, interval.low), interval.high
         else:
-            why = f"an interval on a mean needs {SMALLEST_N_OF_MEAN} cases, and there are {n}"
+            why = f"an interval on a mean needs {SMALLEST_N_OF_MEAN} cases, and there {'is' if n == 1 else 'are'} {n}"
     per_year = inputs.contacts_per_year
     avoidable = sum(c.repeated + c.blocked for c in costs) / n if n else None
     return CostRecord(

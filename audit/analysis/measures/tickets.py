@@ -140,8 +140,9 @@ def _updates_per_day(case: Case) -> Iterable[Observed]:
     open_s = (end - asked.at_utc).total_seconds()
     if open_s < 86400:
         return  # a share of a day says nothing about updates per day
+    # What one look showed, a message and the status that goes with it, is one update.
     updates = [e for e in _touches(case) if asked.at_utc <= e.at_utc <= end]
-    yield observed(case, len(updates) / (open_s / 86400), end, asked, *updates)
+    yield observed(case, len({e.at_utc for e in updates}) / (open_s / 86400), end, asked, *updates)
 
 
 def _unprompted(case: Case) -> Iterable[Observed]:
@@ -304,10 +305,11 @@ MEASURES = (
         _number_given,
     ),
     MeasureSpec(
-        "longest_silence_s", "longest silence of a case", "s", _DURATION, Per.CASE, 5, Good.LOW, _longest_silence,
+        "longest_silence_s", "longest silence of a case, in writing", "s", _DURATION, Per.CASE, 5, Good.LOW,
+        _longest_silence,
     ),
     MeasureSpec(
-        "gap_s", "silence between two signs of work", "s", _DURATION, Per.GAP, None, Good.LOW, _gaps,
+        "gap_s", "silence between two signs of work, in writing", "s", _DURATION, Per.GAP, None, Good.LOW, _gaps,
     ),
     MeasureSpec(
         "updates_per_day", "updates per open day", "per day", _QUANTITY, Per.CASE, 5, Good.HIGH, _updates_per_day,
@@ -327,7 +329,7 @@ MEASURES = (
             ("receipt", "time to a receipt", Per.TICKET, _until_message(lambda m: m.from_vendor)),
             ("first_human_response", "time to the first answer by a person", Per.TICKET,
              _until_message(lambda m: m.is_answer)),
-            ("update", "silence between two signs of work", Per.GAP, _gaps),
+            ("update", "silence between two signs of work, in writing", Per.GAP, _gaps),
             ("resolution", "time to resolution", Per.CASE, _resolution),
         )
     ),
