@@ -267,7 +267,8 @@ def _all_costs(
         if one.vendor is None:
             continue
         working = BusinessCalendar(WORKING_HOURS, one.vendor.time_zone, one.vendor.place)
-        found = [case_cost(case, inputs, working) for case in one.cases]
+        again = {o.contact for o in one.by_id()["explained_again"].observed if o.value > 0.5}
+        found = [case_cost(case, inputs, working, again) for case in one.cases]
         own: list[CaseCost] = [cost for cost in found if cost is not None]
         findings += [cost_finding(cost, one.id, inputs) for cost in own]
         costs.append(cost_record(one.id, one.name, own, inputs, rng))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from audit.analysis.chats import settle_chat
 from audit.analysis.model import CallRecord, PromiseRecord
@@ -31,6 +32,9 @@ from probes.events import (
 )
 
 CHAT = "chat"
+_LOOK, _DONE = Action.LOOK, ContactOutcome.DONE  # looked up once: most contacts are looks that went through
+_MACHINES = (MessageKind.RECEIPT, MessageKind.MACHINE)
+_AT = attrgetter("at_utc")
 _TURNS = frozenset({Action.OPEN, Action.REPLY, Action.CALL, Action.CHAT})
 
 
@@ -116,11 +120,6 @@ class Contact:
         return self.side is Side.OURS
 
     @property
-    def is_plain(self) -> bool:
-        """Whether it went through at once and cost nothing."""
-        return self.outcome is ContactOutcome.DONE and self.side is None and self.attempt <= 1 and self.charged is None
-
-    @property
     def was_run(self) -> bool:
         """Whether the attempt was made at all."""
         return self.outcome is not ContactOutcome.NOT_RUN
@@ -187,6 +186,7 @@ class Case:
     `eventful` are all contacts but the looks that simply went through, of which there are many and nothing is to be
     said one by one; `turns` those in which we turned to the vendor (looks are not), `calls` those of them that were
     calls, `submissions` those that opened a ticket (a chat is none), `answers` the messages of persons of the vendor.
+    `touches` are the moments at which the vendor showed signs of work: messages and status changes, no machine's words.
     `records` is its part of the promise ledger; `business` counts the vendor's opening hours, `weekdays` its working
     days; both are None for a vendor that the plan does not know.
     """
@@ -218,6 +218,7 @@ class Case:
     answers: list[Message] = field(default_factory=list)
     first_submission: Event | None = None
     resolved_by: Event | None = None
+    touches: list[Event] = field(default_factory=list)
     dispute_steps: frozenset[int] = frozenset()
     disputes: list[Event] = field(default_factory=list)
     seen_keys: set[str] = field(default_factory=set)
@@ -229,12 +230,11 @@ class Case:
     def settle(self) -> None:
         """Work out once, when all events are in, what many measures ask for."""
         for contact in self.contacts.values():
-            if contact.action is not Action.LOOK:
-                self.eventful.append(contact)
-            else:
-                if not contact.is_plain:
+            if contact.action is _LOOK:
+                if contact.outcome is not _DONE or contact.side or contact.attempt > 1 or contact.charged:
                     self.eventful.append(contact)
                 continue
+            self.eventful.append(contact)
             if contact.outcome is ContactOutcome.NOT_RUN:
                 continue
             if contact.submitted is not None and contact.probe != CHAT and self._arrived(contact):
@@ -251,6 +251,16 @@ class Case:
         self.first_submission = self.submissions[0].submitted if self.submissions else None
         self.answers = [m for m in self.messages if m.is_answer]
         self.resolved_by = self._resolved()
+        self.touches = self._touched()
+
+    def _touched(self) -> list[Event]:
+        events = [m.event for m in self.messages if m.from_vendor and m.reading.kind not in _MACHINES]
+        for event in self.statuses:
+            assert isinstance(event.what, StatusSeen)
+            if event.what.previous_text is not None:
+                events.append(event)
+        events.sort(key=_AT)
+        return events
 
     def messages_of(self, contact: Contact) -> list[Message]:
         """Return the messages of one contact, ours and theirs."""

@@ -7,7 +7,7 @@ wait. Working time is Mon–Fri 09:00–17:00 at the vendor's place, public holi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from audit.analysis import phrases
 from audit.analysis.case import Case, Contact
 from audit.analysis.measures.cases import LOOK_MINUTES, minutes_of
-from audit.analysis.measures.persons import explained_again
 from audit.analysis.measures.spec import evidence_number
 from audit.analysis.model import CostPart, CostRecord, Finding, PromiseOutcome, Verdict
 from audit.analysis.state import LOST
@@ -51,15 +50,23 @@ class CaseCost:
         return self.effort + self.blocked
 
 
-def case_cost(case: Case, inputs: CostInputs, working: BusinessCalendar) -> CaseCost | None:
-    """Return what a case cost; None where we never turned to the vendor. `working` counts working hours."""
+def case_cost(
+    case: Case, inputs: CostInputs, working: BusinessCalendar, again: Collection[str | None]
+) -> CaseCost | None:
+    """Return what a case cost; None where we never turned to the vendor.
+
+    Args:
+        case: as read from the events.
+        inputs: the reader's.
+        working: counts working hours.
+        again: the contacts in which the problem had to be explained again.
+    """
     taken = [(c, minutes_of(c)) for c in case.turns]
     if not taken:
         return None
     effort_min = sum(m for _, m in taken if m is not None)
     news = {m.contact for m in case.messages if not m.sent and m.from_vendor}
     effort_min += LOOK_MINUTES * len(news)
-    again = {o.contact for o in explained_again(case) if o.value > 0.5}
     repeated_min = sum(m for c, m in taken if m is not None and (c.id in again or _came_to_nothing(c)))
     blocked_h = _blocked_h(case, working) if inputs.blocked_hour else 0.0
     late = [

@@ -19,14 +19,10 @@ from audit.plan.model import Persona
 class _Value:
     """One persona's value in one case: its first observation, or the share over the case."""
 
-    total: float
+    value: float
     n: int
     censored: bool
     evidence: tuple[str, ...]
-
-    @property
-    def value(self) -> float:
-        return self.total / self.n
 
 
 def compare_personas(
@@ -131,7 +127,11 @@ def _by_persona(measure: Measure) -> dict[str, dict[tuple[str, int], _Value]]:
         if known is None:
             of_persona[key] = _Value(o.value, 1, o.censored and not is_share, o.evidence)
         elif is_share:
-            known.total, known.n = known.total + o.value, known.n + 1
+            known.value, known.n = known.value + o.value, known.n + 1
+    if is_share:
+        for of_persona in found.values():
+            for one in of_persona.values():
+                one.value /= one.n
     return found
 
 

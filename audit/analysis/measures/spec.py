@@ -85,7 +85,7 @@ def observed(
         case.id,
         contact,
         at_utc,
-        evidence_numbers(*events),
+        evidence_numbers(*events) if len(events) != 1 else (evidence_number(events[0]),),
         channel,
         case.persona,
         case.scenario,

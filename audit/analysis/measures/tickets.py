@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from audit.analysis import phrases
 from audit.analysis.case import Case, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed
-from audit.analysis.reading import MessageKind
 from audit.model import Event
 from audit.plan.model import Condition
 from probes.events import MessageSeen, StatusSeen, TicketState, WaitEnded
@@ -80,21 +78,6 @@ def _number_given(case: Case) -> Iterable[Observed]:
         )  # fmt: skip
 
 
-_AT = attrgetter("at_utc")
-_MACHINES = (MessageKind.RECEIPT, MessageKind.MACHINE)
-
-
-def _touches(case: Case) -> list[Event]:
-    """Return the moments at which the vendor showed signs of work: messages and status changes, no machine's words."""
-    events = [m.event for m in case.messages if m.from_vendor and m.reading.kind not in _MACHINES]
-    for event in case.statuses:
-        assert isinstance(event.what, StatusSeen)
-        if event.what.previous_text is not None:
-            events.append(event)
-    events.sort(key=_AT)
-    return events
-
-
 def _longest_silence(case: Case) -> Iterable[Observed]:
     asked, until = case.first_submission, case.watched_until
     if asked is None or until is None or until <= asked.at_utc:
@@ -102,7 +85,7 @@ def _longest_silence(case: Case) -> Iterable[Observed]:
     done = case.resolved()
     end = done.at_utc if done is not None else until
     before, longest, pair, censored = asked, -1.0, (asked, asked), False
-    for event in _touches(case):
+    for event in case.touches:
         if not asked.at_utc <= event.at_utc <= end:
             continue
         gap = (event.at_utc - before.at_utc).total_seconds()
@@ -123,7 +106,7 @@ def _gaps(case: Case) -> Iterable[Observed]:
     done = case.resolved()
     end = done.at_utc if done is not None else until
     before = asked
-    for event in _touches(case):
+    for event in case.touches:
         if asked.at_utc <= event.at_utc <= end and event.at_utc > before.at_utc:
             yield observed(case, (event.at_utc - before.at_utc).total_seconds(), event.at_utc, before, event)
             before = event
@@ -141,7 +124,7 @@ def _updates_per_day(case: Case) -> Iterable[Observed]:
     if open_s < 86400:
         return  # a share of a day says nothing about updates per day
     # What one look showed, a message and the status that goes with it, is one update.
-    updates = [e for e in _touches(case) if asked.at_utc <= e.at_utc <= end]
+    updates = [e for e in case.touches if asked.at_utc <= e.at_utc <= end]
     yield observed(case, len({e.at_utc for e in updates}) / (open_s / 86400), end, asked, *updates)
 
 
