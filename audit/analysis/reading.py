@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -25,9 +25,8 @@ from audit.analysis.reading_languages import (
     folded,
     languages_by,
     languages_of,
-    load_language,
 )
-from audit.analysis.reading_text import own_words, sentences, shown, without_ours
+from audit.analysis.reading_text import has_words, own_words, sentences, shown, without_ours
 from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar
 from audit.plan.model import PromisedWhat
@@ -183,7 +182,7 @@ def read_message(message: MessageSeen, ours: Sequence[str] = ()) -> Reading:
         return Reading(MessageKind.NOTICE, "", 0.9)
     words = own_words(message.text)
     left, had_ours = without_ours(words, ours)
-    if not any(sign.isalnum() for sign in left):
+    if not has_words(left):
         if had_ours or not ours or without_ours(message.text.replace(">", " "), ours)[1]:
             return Reading(MessageKind.OURS, "", 0.9)
         return Reading(MessageKind.UNSURE, shown(message.text[:200]), 0.3)
@@ -256,13 +255,23 @@ def _was_numbered(question: str, said: str) -> bool:
     return any(re.search(rf"(?<!\w){word}s?{number}", said) for word in _NAMES_SOMETHING.findall(question))
 
 
-@plentiful(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sentence:
-    """A sentence as it is matched. Desks write the same ones again and again around what is new, hence the stores."""
+    """A sentence as it is matched. Desks write the same ones again and again around what is new, hence the store.
+
+    `signs` are those that it shows, by language: worked out when a text first takes it for that language's.
+    """
 
     text: str
     folded: str
     common: CommonWords
+    signs: dict[str, list[str]] = field(default_factory=dict)
+
+    def signs_of(self, language: Language) -> list[str]:
+        found = self.signs.get(language.code)
+        if found is None:
+            found = self.signs[language.code] = language.signs_of(self.folded)
+        return found
 
 
 @lru_cache(maxsize=16384)
@@ -271,28 +280,24 @@ def _sentence(text: str) -> _Sentence:
     return _Sentence(text, matched, common_words(matched))
 
 
-@lru_cache(maxsize=16384)
-def _signs_of(sentence: str, code: str) -> tuple[str, ...]:
-    return tuple(load_language(code).signs_of(sentence))
-
-
 @lru_cache(maxsize=8192)
 def _read(words: str, subject: str) -> _Found:
     """Read the author's own words."""
     known = [_sentence(sentence) for sentence in sentences(words)]
     common = CommonWords(
-        tuple(map(sum, zip(*(sentence.common.counts for sentence in known), strict=True))) or (0,),
-        sum(sentence.common.words for sentence in known),
+        tuple(map(sum, zip(*[sentence.common.counts for sentence in known], strict=True))) or (0,),
+        sum([sentence.common.words for sentence in known]),
     )
     languages = languages_by(common.counts)
     parts = [(sentence.text, sentence.folded) for sentence in known]
     signs: dict[str, list[int]] = {}
     confidences: dict[str, float] = {}
-    for number, (_, text) in enumerate(parts):
+    for number, sentence in enumerate(known):
         for language in languages:
-            for name in _signs_of(text, language.code):
-                if not signs.get(name) or signs[name][-1] != number:
-                    signs.setdefault(name, []).append(number)
+            for name in sentence.signs_of(language):
+                places = signs.setdefault(name, [])
+                if not places or places[-1] != number:
+                    places.append(number)
                     confidences[name] = language.signs[name].confidence
     cues = _cues(parts, signs, confidences, languages)
     kind, place, confidence = _kind(parts, signs, cues, folded(subject), common.is_known, languages)
@@ -307,7 +312,9 @@ def _read(words: str, subject: str) -> _Found:
 
 def _alone(name: str, places: Sequence[int], signs: Mapping[str, Sequence[int]]) -> Sequence[int]:
     """Return the places of a sign where nothing stands that it cannot be said with."""
-    others = {place for other in _NOT_WITH.get(name, ()) for place in signs.get(other, ())}
+    if name not in _NOT_WITH:
+        return places
+    others = {place for other in _NOT_WITH[name] for place in signs.get(other, ())}
     return [place for place in places if place not in others] if others else places
 
 

@@ -226,5 +226,5 @@ def common_words(folded_text: str) -> CommonWords:
     """Count the common words of each language."""
     tokens = _WORD.findall(folded_text)
     return CommonWords(
-        tuple(sum(map(language.common.__contains__, tokens)) for language in all_languages()), len(tokens)
+        tuple([sum(map(language.common.__contains__, tokens)) for language in all_languages()]), len(tokens)
     )

@@ -280,13 +280,10 @@ def sentences(text: str) -> list[str]:
     text = _joined(text)
     begin = 0
     for stop in _STOP.finditer(text):
-        if (
-            "\n" not in stop.group()
-            and stop.group().startswith(".")
-            and _ABBREVIATED.search(text, max(0, stop.start() - 8), stop.start())
-        ):
+        sign, at = stop.group(), stop.start()
+        if sign[0] == "." and "\n" not in sign and _ABBREVIATED.search(text, max(0, at - 8), at):
             follows = text[stop.end() : stop.end() + 1]
-            before = text[max(0, stop.start() - 4) : stop.start()]
+            before = text[max(0, at - 4) : at]
             if not follows.isupper() or before[-1:].isdigit() or "." in before:
                 continue
         _add(found, text[begin : stop.end()])
@@ -298,9 +295,14 @@ def sentences(text: str) -> list[str]:
 
 
 def _add(found: list[str], sentence: str) -> None:
-    sentence = sentence.strip()
-    if any(sign.isalnum() for sign in sentence[:_LONGEST_SENTENCE]):
-        found.append(sentence[:_LONGEST_SENTENCE])
+    sentence = sentence.strip()[:_LONGEST_SENTENCE]
+    if has_words(sentence):
+        found.append(sentence)
+
+
+def has_words(text: str) -> bool:
+    """Whether there is any letter or digit in a text."""
+    return text[:1].isalnum() or any(sign.isalnum() for sign in text)
 
 
 def _joined(text: str) -> str:
