@@ -104,7 +104,7 @@ class Observed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@plentiful(frozen=True, slots=True)
 class CurvePoint:
     """A step of a Kaplan–Meier curve: the share still waiting after `at`, its interval, and how many were at risk."""
 
@@ -131,7 +131,7 @@ class Survival:
     median_at_least: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class Measure:
     """A number computed from events, with all that is needed to judge it.
 
@@ -251,7 +251,7 @@ class MessageRead:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """One call with its clocks and what was heard. Seconds ending in `_s` are media time where they name a moment.
 
@@ -285,7 +285,7 @@ class CallRecord:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class LimitTest:
     """A limit of the profile ("95 % of calls within 180 s") held against the measure, by the exact binomial test.
 
@@ -337,7 +337,7 @@ class PairPoint:
     partner_value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class PairTest:
     """Two matched personas compared in one measure. `difference` is persona minus partner, its median and interval.
 
@@ -385,7 +385,7 @@ class AgreementResult:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class FollowThrough:
     """Courtesy and outcome side by side, each 0..1; "charming and useless" is high and low.
 
@@ -430,7 +430,7 @@ class CostRecord:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class ScorePart:
     """One measure's part in a dimension: the estimate, the scale as printed, and the points that it gives."""
 
@@ -443,7 +443,7 @@ class ScorePart:
     why_not: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plentiful(frozen=True, slots=True, kw_only=True)
 class DimensionScore:
     """One dimension of METHOD.md for one vendor: 0–100, or not rated, with what is missing."""
 
