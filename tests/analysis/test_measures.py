@@ -93,6 +93,16 @@ def test_a_hold_alone_is_no_transfer_until_a_person_says_so() -> None:
         book.add(Judged("transferred", "yes", "R-1", "I put you through", t_s, None), 1)
     (o,) = measure(book, "transfers").observed
     assert (o.value, o.origin) == (2.0, Origin.PERSON)
+    book.add(Judged("transferred", "yes", "R-2", "I put you through", 71.0, None), 1)
+    assert values(book, "transfers") == [1.0]  # two heard it, and agree on one
+
+
+def test_two_reviewers_who_hear_one_thing_heard_one_thing() -> None:
+    book = called(timeline(speech(20, 30)))
+    book.contact = next(e.contact for e in book.events if e.contact)
+    for reviewer, t_s in (("R-1", 25.0), ("R-2", 26.0)):
+        book.add(Judged("new_ticket", "yes", reviewer, "I can only open another ticket", t_s, None), 1)
+    assert values(book, "new_ticket_per_case") == [1.0]
 
 
 def test_calls_have_lengths_talk_and_an_answer_or_none() -> None:

@@ -18,7 +18,7 @@ from audit.analysis.calls import (
     talk_s,
 )
 from audit.analysis.case import Case, Contact
-from audit.analysis.measures.cases import judged
+from audit.analysis.measures.cases import judged, times_said
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.menus import visits
 from audit.analysis.model import CallRecord, LeadsTo, MeasureKind, Observed, Origin
@@ -256,9 +256,8 @@ def _transfers(case: Case) -> Iterable[Observed]:
             continue
         said = [e for e in judged(case, "transferred") if e.contact == call.id]
         rang = [t for t in timeline.tones if t.label is Label.RINGBACK and t.start_s > timeline.first_person_s]
-        yes = {e.what.t_s for e in said if isinstance(e.what, Judged) and e.what.value == "yes"}
         yield observed(
-            case, float(max(len(rang), len(yes))), call.heard.at_utc, *_proof(call), *said, contact=call.id,
+            case, float(max(len(rang), times_said(said))), call.heard.at_utc, *_proof(call), *said, contact=call.id,
             channel=call.channel, origin=Origin.PERSON if said else Origin.MEASURED,
         )  # fmt: skip
 

@@ -22,6 +22,21 @@ def judged(case: Case, question: str) -> list[Event]:
     return [e for e in case.judged if isinstance(e.what, Judged) and e.what.question == question]
 
 
+def times_said(answers: Iterable[Event]) -> int:
+    """Return how often persons answered yes, each place (contact, message) once per second that they name.
+
+    Two reviewers who hear the same thing a second apart heard one thing: where they differ, the fewest count.
+    """
+    places: dict[tuple[str | None, str | None], dict[str, set[float | None]]] = {}
+    for event in answers:
+        what = event.what
+        assert isinstance(what, Judged)
+        seconds = places.setdefault((event.contact, what.message_key), {}).setdefault(what.reviewer, set())
+        if what.value == "yes":
+            seconds.add(what.t_s)
+    return sum(min(map(len, by_reviewer.values())) for by_reviewer in places.values())
+
+
 def _contacts(case: Case) -> Iterable[Observed]:
     taken = case.turns
     if taken:
@@ -35,12 +50,11 @@ def _asked_for(cue: CueKind, question: str) -> tuple[MeasureSpec, ...]:
         answers = judged(case, question)
         said = [e for e in answers if isinstance(e.what, Judged) and e.what.value == "yes"]
         if answers:
-            keys = {(e.contact, e.what.message_key, e.what.t_s) for e in said if isinstance(e.what, Judged)}
             quotes = [e.what.quote for e in said if isinstance(e.what, Judged) and e.what.quote]
             detail = quote(quotes[0]) if quotes else ""
             at = said[0].at_utc if said else answers[0].at_utc
             events = said or answers
-            yield observed(case, float(len(keys)), at, *events, origin=Origin.PERSON, detail=detail)
+            yield observed(case, float(times_said(answers)), at, *events, origin=Origin.PERSON, detail=detail)
             return
         found = [(m, c) for m in case.messages if not m.sent for c in m.reading.cues if c.kind is cue]
         if found:

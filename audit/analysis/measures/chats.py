@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from audit.analysis import phrases
 from audit.analysis.case import Case
 from audit.analysis.chats import ChatRead, absent_at, read_chat
-from audit.analysis.measures.cases import judged
+from audit.analysis.measures.cases import judged, times_said
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed, Origin
 from audit.model import Event
 from probes.errors import Side
-from probes.events import ChatEnded, Judged, NoticeKind, NoticeSeen
+from probes.events import ChatEnded, NoticeKind, NoticeSeen
 
 
 def _chats(case: Case) -> Iterable[ChatRead]:
@@ -132,8 +132,7 @@ def _transfers(case: Case) -> Iterable[Observed]:
         passed = [e for e in moved if isinstance(e.what, NoticeSeen) and e.what.means is NoticeKind.TRANSFERRED]
         wrote = {m.person for m in chat.messages if m.person is not None}
         said = [e for e in judged(case, "transferred") if e.contact == chat.contact.id]
-        yes = sum(isinstance(e.what, Judged) and e.what.value == "yes" for e in said)
-        times = max(len(passed), len(wrote) - 1, yes)
+        times = max(len(passed), len(wrote) - 1, times_said(said))
         yield observed(
             case, float(times), chat.person_event.at_utc, *(passed or [chat.person_event]), *said,
             contact=chat.contact.id,
