@@ -16,8 +16,8 @@ import pandas as pd
 from audit.analysis.model import Analysis
 from audit.model import Event
 
-FRAMES = ("measures", "observed", "promises", "findings", "scores", "calls", "limits", "pairs", "costs", "accounting",
-          "evidence", "story")  # fmt: skip
+FRAMES = ("measures", "observed", "promises", "findings", "scores", "calls", "limits", "pairs", "agreements",
+          "follow_through", "vendor_tests", "menus", "costs", "accounting", "evidence", "story")  # fmt: skip
 
 
 def frames(analysis: Analysis) -> dict[str, pd.DataFrame]:
@@ -26,8 +26,9 @@ def frames(analysis: Analysis) -> dict[str, pd.DataFrame]:
     measures: one row per vendor and measure, with n and what stands beside it, estimate, interval and method.
     observed: one row per observation; `value` in the measure's unit, a lower bound where `censored`.
     promises: the promise ledger. findings: what is said, with verdict and origin. scores: one row per vendor and
-    dimension. calls: one row per call with its clocks. limits, pairs, costs, accounting: as in the report. evidence:
-    what the numbers rest on. story: one row per sentence, in order.
+    dimension. calls: one row per call with its clocks. limits, pairs, agreements, vendor_tests, costs, accounting: as
+    in the report. follow_through: courtesy and outcome side by side. menus: one row per place of a menu. evidence: what
+    the numbers rest on. story: one row per sentence, in order.
     """
     return {
         "measures": measures_frame(analysis),
@@ -38,6 +39,10 @@ def frames(analysis: Analysis) -> dict[str, pd.DataFrame]:
         "calls": _frame(analysis.calls, without=("timeline", "recording")),
         "limits": _frame(analysis.limits),
         "pairs": _frame(analysis.pairs, without=("pairs",)),
+        "agreements": _frame(analysis.agreements),
+        "follow_through": _frame(analysis.follow_through),
+        "vendor_tests": _frame(analysis.vendor_tests),
+        "menus": menus_frame(analysis),
         "costs": _frame(analysis.costs, without=("parts",)),
         "accounting": _frame(analysis.accounting),
         "evidence": _frame(analysis.evidence, without=("artifacts",)),
@@ -67,6 +72,12 @@ def scores_frame(analysis: Analysis) -> pd.DataFrame:
         for card in analysis.scorecards
         for d in card.dimensions
     ]
+    return _table(rows)
+
+
+def menus_frame(analysis: Analysis) -> pd.DataFrame:
+    """Return one row per place of a menu that calls came through."""
+    rows = [{"vendor": m.vendor, "channel": m.channel, **_plain(place)} for m in analysis.menus for place in m.places]
     return _table(rows)
 
 

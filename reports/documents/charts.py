@@ -13,6 +13,7 @@ from audit.analysis.model import (
     Analysis,
     CallRecord,
     Evidence,
+    FollowThrough,
     Measure,
     MeasureKind,
     PromiseOutcome,
@@ -25,6 +26,7 @@ from reports import words
 from reports.figures.call_strip import call_strip_svg, look, phases
 from reports.figures.case_timeline import Due, Lane, Mark, case_timeline_svg
 from reports.figures.dots import Dot, Row, dots_svg
+from reports.figures.follow_through import Place, follow_through_svg
 from reports.figures.promises import Pledge, promises_svg
 from reports.figures.survival import Curve, survival_svg
 
@@ -141,6 +143,13 @@ def headlines_chart(analysis: Analysis) -> Chart | None:
     caption = (
         "Of the promises that came due, the share that was kept. Upright line: the share; band: its 95 % interval."
     )
+    return Chart(Markup(svg), caption)  # noqa: S704 - built by us, escaped there
+
+
+def follow_through_chart(name: str, points: Sequence[FollowThrough]) -> Chart:
+    """Draw courtesy against outcome for what was judged of one vendor."""
+    svg = follow_through_svg(name, [Place(point.courtesy, point.outcome) for point in points])
+    caption = "Each dot is a contact (or case) that persons judged. At the lower right: charming and useless."
     return Chart(Markup(svg), caption)  # noqa: S704 - built by us, escaped there
 
 

@@ -6,6 +6,7 @@ The values below are what templates/report prints, for paper and screen alike.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -165,6 +166,25 @@ class ChangeSection:
     trends: tuple[Trend, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FollowSection:
+    """Courtesy and outcome of what was judged of one vendor: how often which, and the plot."""
+
+    vendor: VendorName
+    counts: tuple[tuple[str, int], ...]
+    chart: Chart | None
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfAll:
+    """A sentence about all vendors together."""
+
+    sentence: str
+    vendor: str | None = None
+    evidence: tuple[str, ...] = ()
+
+
 class Stated(Protocol):
     """What has a sentence and evidence: tests of limits, pairs, agreement, costs."""
 
@@ -212,6 +232,7 @@ class ExecutiveReport:
     unseen: tuple[str, ...]
     tests: tuple[tuple[str, tuple[Stated, ...]], ...]
     judged: bool
+    follow_through: tuple[FollowSection, ...]
     changes: ChangeSection | None
     measure_names: Mapping[str, str]
 
@@ -286,6 +307,7 @@ def build(
         unseen=tuple(dict.fromkeys(m.name for m in analysis.measures if m.id not in {s.id for s in seen})),
         tests=_tests(analysis),
         judged=bool(analysis.judgements),
+        follow_through=_follow_through(analysis),
         changes=_changes(over_time, {measure.id: measure.name for measure in analysis.measures}),
         measure_names={measure.id: measure.name for measure in analysis.measures},
     )
@@ -295,10 +317,23 @@ def _tests(analysis: Analysis) -> tuple[tuple[str, tuple[Stated, ...]], ...]:
     found: tuple[tuple[str, tuple[Stated, ...]], ...] = (
         ("Limits of the profile, held against the measurements", analysis.limits),
         ("The same problem, as two different customers", analysis.pairs),
+        ("Whether the vendors differ", tuple(OfAll(test.sentence) for test in analysis.vendor_tests)),
         ("Whether answers agree", analysis.agreements),
         ("What the service costs its customer", analysis.costs),
     )
     return tuple((heading, items) for heading, items in found if items)
+
+
+def _follow_through(analysis: Analysis) -> tuple[FollowSection, ...]:
+    sections = []
+    for vendor in analysis.vendors:
+        own = [point for point in analysis.follow_through if point.vendor == vendor.id]
+        if own:
+            counts = tuple(Counter(point.label for point in own).most_common())
+            chart = charts.follow_through_chart(vendor.name, own) if len(analysis.vendors) <= MOST_CHARTED else None
+            evidence = tuple(dict.fromkeys(e for point in own for e in point.evidence))
+            sections.append(FollowSection(vendor, counts, chart, evidence[:MOST_OTHERS]))
+    return tuple(sections)
 
 
 def _changes(over: OverTime, names: Mapping[str, str]) -> ChangeSection | None:
@@ -502,6 +537,7 @@ def _cited(
     refs |= {ref for pair in analysis.pairs for ref in pair.evidence}
     refs |= {ref for result in analysis.agreements for ref in result.evidence}
     refs |= {ref for cost in analysis.costs for ref in cost.evidence}
+    refs |= {ref for point in analysis.follow_through for ref in point.evidence}
     return frozenset(refs)
 
 

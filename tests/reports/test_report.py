@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.analysis.model import Analysis, Verdict
+from audit.analysis.model import Analysis, FollowThrough, VendorTest, Verdict
 from audit.analysis.over_time import over_time
 from probes.errors import Unavailable, UserError
 from probes.model import Artifact
@@ -320,3 +320,19 @@ def test_what_changed_is_told_with_what_was_not_tested_and_why() -> None:
     assert [change.verdict for change in over.comparisons] == [Verdict.CONFIRMED, Verdict.NOT_ESTABLISHED]
     assert "everysingleoneisthesame" in told
     assert "Whatchangedsince" not in Page(page(after)).text
+
+
+def test_courtesy_and_outcome_stand_side_by_side_and_vendors_are_compared_aloud(golden: Analysis) -> None:
+    point = FollowThrough(
+        vendor=golden.vendors[0].id, case=golden.stories[0].case, courtesy=1.0, outcome=0.0, contact="c-1",
+        label="charming and useless", evidence=golden.findings[0].evidence,
+    )  # fmt: skip
+    test = VendorTest(
+        measure="hold_s", vendors=("a", "b"), n=(6, 7), chi_square=1.0, p_value=0.3, p_holm=0.3,
+        verdict=Verdict.NOT_ESTABLISHED, sentence="Hold: no difference between the vendors is established.",
+    )  # fmt: skip
+    shown = page(replace(golden, follow_through=(point, replace(point, contact="c-2")), vendor_tests=(test,)))
+    told = Page(shown).text
+    assert "2charminganduseless." in told
+    assert "Courtesyagainstoutcome" in told
+    assert squeezed(test.sentence) in told
