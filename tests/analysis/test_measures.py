@@ -231,3 +231,15 @@ def test_promises_that_applied_are_counted() -> None:
     book = asked()
     assert values(book, "promises_per_case") == [0.0]
     assert values(book, "promises_per_case", plan(vendor(promise(PromisedWhat.RESOLUTION, "8 h")))) == [1.0]
+
+
+def test_a_call_cut_off_by_a_persons_word_carries_that_word() -> None:
+    book = called(timeline(speech(20, 110)))
+    end = next(e for e in book.events if isinstance(e.what, CallEnded))
+    book.events[end.seq - 1] = replace(end, what=replace(end.what, by=Side.VENDOR))
+    book.contact = end.contact
+    assert values(book, "vendor_hung_up") == [0.0]
+    word = book.add(Judged("ended_naturally", "no", "R-1", "she was still speaking", 118.0, None), 1)
+    (o,) = measure(book, "vendor_hung_up").observed
+    assert (o.value, o.origin) == (1.0, Origin.PERSON)
+    assert f"E{word.seq:04d}" in o.evidence

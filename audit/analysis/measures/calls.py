@@ -186,13 +186,11 @@ def _ended(case: Case) -> Iterator[tuple[Contact, CallRecord, Event]]:
             yield call, record, call.call_ended
 
 
-def _natural(case: Case, call: Contact) -> str | None:
-    values = {
-        e.what.value
-        for e in case.judged
-        if isinstance(e.what, Judged) and e.what.question == "ended_naturally" and e.contact == call.id
-    }
-    return values.pop() if len(values) == 1 else None
+def _natural(case: Case, call: Contact) -> tuple[str | None, list[Event]]:
+    """Return whether persons say that the call had come to its natural end, if they agree, and where they say so."""
+    said = [e for e in judged(case, "ended_naturally") if e.contact == call.id]
+    values = {e.what.value for e in said if isinstance(e.what, Judged)}
+    return (values.pop(), said) if len(values) == 1 else (None, [])
 
 
 def _vendor_hung_up(case: Case) -> Iterable[Observed]:
@@ -202,22 +200,23 @@ def _vendor_hung_up(case: Case) -> Iterable[Observed]:
     never charged to the vendor, nor an end about which there is doubt.
     """
     for call, record, end in _ended(case):
-        natural = _natural(case, call)
+        natural, said = _natural(case, call)
         lost = (
             record.ended_by is Side.VENDOR
             and not benefits(record)
             and (natural == "no" or (record.phase_at_end in _LOST_PHASES and natural is None))
         )
         yield observed(
-            case, float(lost), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
-            channel=call.channel, detail=ended_clause(record).removeprefix("the vendor ended the call"),
+            case, float(lost), end.at_utc, end, *([call.heard] if call.heard else []), *(said if lost else []),
+            contact=call.id, channel=call.channel, origin=Origin.PERSON if lost and said else Origin.MEASURED,
+            detail=ended_clause(record).removeprefix("the vendor ended the call"),
         )  # fmt: skip
 
 
 def _ended_talk(case: Case) -> Iterable[Observed]:
     """Of the answered calls: 1 if the vendor ended the call during the talk and nobody has judged if it was over."""
     for call, record, end in _ended(case):
-        open_end = record.ended_by is Side.VENDOR and record.phase_at_end == "talk" and _natural(case, call) is None
+        open_end = record.ended_by is Side.VENDOR and record.phase_at_end == "talk" and _natural(case, call)[0] is None
         yield observed(
             case, float(open_end), end.at_utc, end, *([call.heard] if call.heard else []), contact=call.id,
             channel=call.channel, detail=ended_clause(record).removeprefix("the vendor ended the call"),
