@@ -24,11 +24,14 @@ from audit.analysis.agreement import alpha_interval
 from audit.analysis.model import Observed
 from audit.analysis.ranking import standings
 from audit.analysis.statistics import (
+    difference_interval,
     holm,
     limit_p_value,
     mean_interval,
     median_interval,
+    rank_trend,
     share_at_least,
+    shift_interval,
     sign_test,
     signed_rank_test,
     wilson,
@@ -232,6 +235,48 @@ def _wrong_rank(n: int) -> Callable[[Rng], bool | None]:
     return once
 
 
+def _difference_of_shares(n: int) -> Callable[[Rng], bool]:
+    def once(rng: Rng) -> bool:
+        one, other = rng.uniform(0.1, 0.9, 2)
+        found = difference_interval(wilson(int(rng.binomial(n, one)), n), wilson(int(rng.binomial(n, other)), n))
+        return bool(found.low <= other - one <= found.high)
+
+    return once
+
+
+def _shift_of_audits(n: int) -> Callable[[Rng], bool]:
+    def once(rng: Rng) -> bool:
+        found = shift_interval(rng.lognormal(0, 1, n), rng.lognormal(0, 1, n) + 0.5)
+        return found.low <= 0.5 <= found.high
+
+    return once
+
+
+def _difference_of_means(n: int) -> Callable[[Rng], bool | None]:
+    """Waits of mean 1 and 2 up to a horizon of 1.5, censored at random."""
+
+    def once(rng: Rng) -> bool | None:
+        curves = []
+        for mean in (1.0, 2.0):
+            waits, bound = rng.exponential(mean, n), rng.exponential(4.0, n)
+            curves.append(kaplan_meier(np.minimum(waits, bound), waits <= bound))
+        if min(curve.largest for curve in curves) < 1.5:
+            return None
+        found = difference_interval(*(restricted_mean(curve, 1.5) for curve in curves))
+        truth = 2 * (1 - math.exp(-0.75)) - (1 - math.exp(-1.5))
+        return found.low <= truth <= found.high
+
+    return once
+
+
+def _false_trend(n: int) -> Callable[[Rng], bool]:
+    def once(rng: Rng) -> bool:
+        waits, bound = rng.exponential(1, n), rng.exponential(2, n)
+        return rank_trend(rng.uniform(0, 9, n), np.minimum(waits, bound), waits <= bound)[1] < 0.05
+
+    return once
+
+
 ROWS: tuple[Row, ...] = (
     Row("share, Wilson", "n = 12, share .3–.95", AIMS, _wilson(12, 0.3, 0.95)),
     Row("share, Wilson", "n = 30, share .3–.95", AIMS, _wilson(30, 0.3, 0.95)),
@@ -253,6 +298,14 @@ ROWS: tuple[Row, ...] = (
     Row("shift of pairs, Hodges–Lehmann", "n = 6 (96.9 % in theory)", SAFE, _shift(6)),
     Row("shift of pairs, Hodges–Lehmann", "n = 12", SAFE, _shift(12)),
     Row("shift of pairs, Hodges–Lehmann", "n = 80 (normal approximation)", AIMS, _shift(80)),
+    Row("difference of shares, Newcombe", "n = 12 and 12", AIMS, _difference_of_shares(12)),
+    Row("difference of shares, Newcombe", "n = 40 and 40", AIMS, _difference_of_shares(40)),
+    Row("shift of two audits, Hodges–Lehmann", "n = 6 and 6, lognormal", SAFE, _shift_of_audits(6)),
+    Row("shift of two audits, Hodges–Lehmann", "n = 20 and 20, lognormal", SAFE, _shift_of_audits(20)),
+    Row("shift of two audits, Hodges–Lehmann", "n = 80 and 80 (normal approximation)", AIMS, _shift_of_audits(80)),
+    Row("difference of restricted means", "n = 30 and 30, censored", AIMS, _difference_of_means(30)),
+    Row("difference of restricted means", "n = 100 and 100, censored", AIMS, _difference_of_means(100)),
+    Row("false alarms: trend", "n = 12, a third censored", ALARM, _false_trend(12)),
     Row("alpha, bootstrap", "20 contacts, two reviewers", AIMS, _alpha(20)),
     Row("alpha, bootstrap", "50 contacts, two reviewers", AIMS, _alpha(50)),
     Row("mean cost, bootstrap-t", "n = 30, skewed (lognormal, 0.8)", AIMS, _mean_cost(30)),
