@@ -3,6 +3,7 @@ PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
 # Two tests for each core: much of a test is waiting for a call, a mail or a page. The fast ones only work.
+# On a machine that has other work, too: make test WORKERS=2
 CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS := $(shell expr 2 \* $(CORES))
 

@@ -104,14 +104,14 @@ class Run:
         return [event for event in events if kind is None or isinstance(event.what, kind)]
 
     def wait(self, until: Callable[[Run], bool]) -> None:
-        end_s = time.monotonic() + 120
+        end_s = time.monotonic() + 400
         while not until(self):
             assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
             assert time.monotonic() < end_s, [event.kind for event in self.events()]
             time.sleep(0.3)
 
     def finish(self) -> None:
-        printed, _ = self.process.communicate(timeout=120)
+        printed, _ = self.process.communicate(timeout=400)
         assert self.process.returncode == 0, printed
 
 

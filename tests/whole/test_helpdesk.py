@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,8 +40,9 @@ def test_a_real_help_desk_from_plan_to_report(tmp_path: Path) -> None:
             before_answer = datetime.now(UTC)
             desk.staff("answer", ticket, "We are looking into it.")
             wait_for(home, run, MessageSeen, 2)
+            after_answer = datetime.now(UTC)
             desk.staff("resolve", ticket, "The invoice is corrected.")
-            printed, _ = run.communicate(timeout=120)
+            printed, _ = run.communicate(timeout=400)
         assert run.returncode == 0, printed
         (true,) = desk.tickets()
     finally:
@@ -52,7 +53,7 @@ def test_a_real_help_desk_from_plan_to_report(tmp_path: Path) -> None:
     seen = [event for event in ledger.events(audit.audit) if isinstance(event.what, MessageSeen | StatusSeen)]
     ledger.close()
     answer = next(event for event in seen if getattr(event.what, "text", "") == "We are looking into it.")
-    assert before_answer <= answer.at_utc <= before_answer + timedelta(seconds=60)
+    assert before_answer <= answer.at_utc <= after_answer
     assert [event.what.text for event in seen if isinstance(event.what, StatusSeen)] == ["Open", "Resolved"]
 
     story = holdproof("show", CASE, "--home", home, cwd=tmp_path).stdout
