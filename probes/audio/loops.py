@@ -146,8 +146,9 @@ def _chosen(fits: list[tuple[_Fit, _Sign]], filled: float) -> _Fit | None:
     # no multiple of the riff that fits within each part
     riff = good[0]
     for fit in good:
-        strays = abs(fit.lag / riff.lag - round(fit.lag / riff.lag)) * riff.lag * STEP_S
-        if filled < 0.93 and strays > 0.1 and fit.low >= 0.95 * riff.low and _message_on_message(fit, filled):
+        rounds = round(fit.lag / riff.lag)
+        strays = abs(fit.lag - rounds * riff.lag) * STEP_S > 0.1 + 0.008 * rounds  # a lag is a little off each round
+        if filled < 0.93 and strays and fit.low >= 0.95 * riff.low and _message_on_message(fit, filled):
             return fit
     return riff
 
