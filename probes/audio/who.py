@@ -11,6 +11,7 @@ from probes.audio.timeline import Label, Span
 
 _TURNS_OF_A_TALK, _LONG_TURN_S = 4, 9.5
 _SHORTEST_LINE_S, _TALKED_THROUGH_S, _ANSWERED_WITHIN_S = 0.4, 1.2, 2.5
+_ANOTHER_VOICE_DB = 2.5
 _GREETING_TURNS = 4  # what is said before it rings again, at most, to be a recording
 
 
@@ -88,13 +89,13 @@ def _before_the_hold(
     greeting, rest = _put_through(parts, open_)
     for i in greeting:
         parts[i].label, parts[i].confidence, parts[i].why = Label.IVR, 0.8, ["ringing_follows"]
-    machine, rest = _before_the_last_machine_sign(parts, rest, holds)
+    machine, rest = _before_the_last_machine_sign(parts, rest, holds, voices)
     for i in machine:
         parts[i].label, parts[i].confidence, parts[i].why = Label.IVR, 0.9, ["machine_follows"]
     if not rest:
         return
     begin_s = parts[rest[0]].start_s if greeting or machine else 0.0
-    prior = 1.2 if greeting else -0.6 if machine else 0.0
+    prior = 1.2 if greeting else 0.0 if not machine or len(rest) < _TURNS_OF_A_TALK else -0.6
     why = ["after_ringing"] if greeting else ["after_a_machine"] if machine else []
     answers = _answers(parts, rest, ours)
     if answers:
@@ -122,9 +123,12 @@ def _answers(parts: list[Piece], open_: list[int], ours: tuple[Span, ...]) -> fl
 
 
 def _before_the_last_machine_sign(
-    parts: list[Piece], open_: list[int], holds: list[HoldSpan]
+    parts: list[Piece], open_: list[int], holds: list[HoldSpan], voices: Voices | None
 ) -> tuple[list[int], list[int]]:
-    """Part what was said before a key was pressed or a message came again from a talk after it, if there was one."""
+    """Part what was said before a key was pressed or a message came again from a talk after it, if there was one.
+
+    A few turns are a talk where the voice is another one: a menu goes on in its own.
+    """
     end = holds[0].first if holds else len(parts)
     signs = [
         i
@@ -134,7 +138,12 @@ def _before_the_last_machine_sign(
     if not signs:
         return [], open_
     before, after = [i for i in open_ if i < signs[-1]], [i for i in open_ if i > signs[-1]]
-    return (before, after) if len(after) >= _TURNS_OF_A_TALK else ([], open_)
+    talks = len(after) >= _TURNS_OF_A_TALK
+    if not talks and voices is not None and len(after) > 1:
+        recorded = before + [i for i, p in enumerate(parts[:end]) if p.kind == "speech" and p.repeated]
+        distance_db = voices.distance_db(recorded, after)
+        talks = distance_db is not None and distance_db > _ANOTHER_VOICE_DB
+    return (before, after) if talks else ([], open_)
 
 
 def _put_through(parts: list[Piece], open_: list[int]) -> tuple[list[int], list[int]]:

@@ -32,6 +32,15 @@ def test_another_voice_right_after_the_first_words_makes_them_doubtful() -> None
     assert timeline.first_person_s == pytest.approx(len(greeting) / RATE, abs=0.3)
 
 
+@pytest.mark.parametrize(("voice", "label"), [("en+m7", Label.UNSURE), ("en-gb+f3", Label.IVR)])
+def test_a_few_turns_after_a_key_are_a_menu_only_in_the_voice_of_the_menu(voice: str, label: Label) -> None:
+    key = np.concatenate([speech(MENU, "en-gb+f3"), quiet(1.5), tone((770, 1336), 0.3), quiet(0.6)])
+    timeline = listen(np.concatenate([quiet(1), RING, quiet(0.6), key, talk(voice), quiet(20)]), RATE)
+    said = [s.label for s in timeline.segments if s.kind is Kind.SPEECH]
+    assert said[0] is Label.IVR
+    assert set(said[1:]) == {label}
+
+
 def test_one_person_from_the_first_word_on_is_not_doubted() -> None:
     start = np.concatenate([quiet(1), RING, quiet(0.6)])
     timeline = listen(np.concatenate([start, talk(), talk(texts=MORE)]), RATE)
