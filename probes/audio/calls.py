@@ -15,6 +15,7 @@ TOUCHES_S, NOTE_PAUSE_S = 0.15, 1.5
 LONGEST_STRAY_S = 15.0
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
+_SHORTEST_CUT_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -257,6 +258,29 @@ def _cut_after(parts: list[Piece], piece: Piece, at_s: float, level_dbfs: Floats
     piece.end_s = cut_s
     where = next(i for i, p in enumerate(parts) if p is piece) + 1
     return [*parts[:where], rest, *parts[where:]], [rest]
+
+
+def said_over_music(parts: list[Piece], said: list[tuple[float, float, Piece, float]]) -> list[Piece]:
+    """Cut known words out of the music that they were heard in.
+
+    Args:
+        parts: all pieces.
+        said: start, end, the piece that has the same words, and how alike they are; in order, without overlap.
+    """
+    for start_s, end_s, same, similarity in said:
+        out: list[Piece] = []
+        for p in parts:
+            a_s, b_s = max(p.start_s, start_s), min(p.end_s, end_s)
+            if p.kind != "music" or b_s - a_s < _SHORTEST_CUT_S:
+                out.append(p)
+                continue
+            words = Piece(a_s, b_s, "speech", p.odds, over_music=True, repeated=True)
+            words.repeat_of, words.similarity = same.repeat_of or same, similarity
+            same.repeated = True
+            sides = [_cut(p, p.start_s, a_s), words, _cut(p, b_s, p.end_s)]
+            out += [q for q in sides if q.length_s > 1e-6]
+        parts = out
+    return parts
 
 
 def loud_part_dbfs(p: Piece, level_dbfs: Floats) -> float:

@@ -13,7 +13,7 @@ from probes.audio.holds import HoldSpan, find_holds, take_back_songs
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, Net, weights
-from probes.audio.repeats import STEP, Prints, find_repeats, fingerprint
+from probes.audio.repeats import STEP, Prints, comes_as_a_message, find_again, find_repeats, fingerprint, same_song
 from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
 from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import (
@@ -35,6 +35,7 @@ LISTENER = "listener-3"
 _TOGETHER = 256
 _NOTHING = np.zeros((0, CLASSES), np.float32)
 _DEAD_AIR_S = 10.0
+_SHORTEST_PATTERN_S, _PATTERNS_EACH, _MOST_PATTERNS = 2.0, 3, 12
 _LOOP_SOUGHT_STEPS = round(3600 / (FRAME_S * STEP))  # of a hold: no music on hold is longer than half an hour
 
 
@@ -191,6 +192,10 @@ def assemble(
     parts = calls.settle(calls.no_music_under(parts, frames.level_dbfs))
     parts = _repeats_marked(parts, frames)
     spans, loops = _holds_and_loops(parts, frames, count)
+    with_more = _heard_under_music(parts, frames, loops)
+    if with_more is not parts:
+        parts = with_more
+        spans, loops = _holds_and_loops(parts, frames, count)
     who.say_who(parts, spans, _voices(parts, frames), _spans(caller, 0.3))
     messages = _messages(parts)
     painted = _painted(parts, count)
@@ -226,6 +231,33 @@ def _repeats_marked(parts: list[calls.Piece], frames: "Heard") -> list[calls.Pie
             break
         only = {i for i, p in enumerate(q for q in parts if q.kind == "speech") if any(p is c for c in cut_off)}
     return parts
+
+
+def _heard_under_music(
+    parts: list[calls.Piece], frames: "Heard", loops: list[tuple[float, float] | None]
+) -> list[calls.Piece]:
+    """Seek the messages that are known by now in what was taken for music alone; the same list: none was found."""
+    families: dict[int, list[calls.Piece]] = {}
+    for p in parts:
+        if p.kind == "speech" and p.repeated and p.over_music and p.length_s >= _SHORTEST_PATTERN_S:
+            families.setdefault(id(p.repeat_of or p), []).append(p)
+    known = [p for f in families.values() for p in sorted(f, key=lambda p: -p.length_s)[:_PATTERNS_EACH]]
+    known = sorted(known, key=lambda p: -p.length_s)[:_MOST_PATTERNS]
+    music = [(_step(p.start_s), _step(p.end_s)) for p in parts if p.kind == "music"]
+    if not known or not music:
+        return parts
+    patterns = [(_step(p.start_s), _step(p.end_s)) for p in known]
+    found = find_again(frames.prints, patterns, music)
+    places = [p for p in found if not same_song(frames.prints, patterns[p.which][0], p.start)]
+    step_s = FRAME_S * STEP
+    periods_s = [loop[0] for loop in loops if loop is not None]
+    said: list[tuple[float, float, calls.Piece, float]] = []
+    for root, family in families.items():
+        again = [p for p in places if id(known[p.which].repeat_of or known[p.which]) == root]
+        starts_s = sorted([p.start_s for p in family] + [p.start * step_s for p in again])
+        if comes_as_a_message(starts_s, periods_s):
+            said += [(p.start * step_s, p.end * step_s, known[p.which], p.similarity) for p in again]
+    return calls.said_over_music(parts, sorted(said, key=lambda one: one[0])) if said else parts
 
 
 def _holds_and_loops(

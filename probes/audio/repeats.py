@@ -20,6 +20,15 @@ _FLOOR_DB, _DEPTH_DB = -62.0, 34.0
 _SAMPLED = 10  # steps
 _BLOCK = 512  # steps
 _HOP = _BLOCK - _WINDOW
+_SEARCHED, _LONGEST, _PART = (
+    1024,
+    round(6.0 / STEP_S),
+    8192,
+)  # steps: blocks of a search, a pattern, what is searched at once
+_AGAIN, _AGAIN_IF_SHORT, _LONG_S, _IN_MUSIC = 0.5, 0.56, 4.0, 0.75
+_AROUND, _WIDE, _SAME_SONG = (round(-16 / STEP_S), round(16 / STEP_S)), round(4 / STEP_S), 0.4
+_NO_MESSAGE_SO_SOON_S, _SOON_SHARE = 10.0, 0.3
+_IN_TIME_S, _WITH_TUNE_SHARE = 0.3, 0.34
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
 
 
@@ -101,6 +110,104 @@ def find_repeats(
             similarity, earlier, shift, offset, length = found
             out.append(Match(usable[earlier][0], i, shift, similarity, a + offset, a + offset + length))
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the words of pattern `which` are heard once more, in steps."""
+
+    start: int
+    end: int
+    which: int
+    similarity: float
+
+
+def find_again(prints: Floats | Prints, patterns: list[tuple[int, int]], where: list[tuple[int, int]]) -> list[Place]:
+    """Seek known messages where only music was heard: a loud tune hides that somebody speaks, not what is said.
+
+    Args:
+        prints: (n, bands) of the whole call, every 40 ms.
+        patterns: start and end of what is known to be said.
+        where: start and end of the music, in order.
+
+    Returns:
+        Places that do not overlap, in order; all but a few steps of each lie in music.
+    """
+    music = np.zeros(len(prints) + 1, np.bool_)
+    for a, b in where:
+        music[a:b] = True
+    inside = np.concatenate([[0], np.cumsum(music)])
+    found: list[Place] = []
+    for start in range(0, len(prints), _PART):
+        part = prints[start : start + _PART + _LONGEST]
+        search = _Search(part)
+        for which, (a, b) in enumerate(patterns):
+            length = min(b - a, _LONGEST)
+            likeness = search.likeness(prints[a : a + length])[:_PART]
+            at = start + np.arange(len(likeness))
+            likeness[inside[at + length] - inside[at] < _IN_MUSIC * length] = 0
+            limit = _AGAIN if length * STEP_S >= _LONG_S else _AGAIN_IF_SHORT
+            while len(likeness) and (best := int(likeness.argmax())) >= 0 and likeness[best] >= limit:
+                found.append(Place(start + best, start + best + length, which, float(likeness[best])))
+                likeness[max(0, best - length) : best + length] = 0
+    kept: list[Place] = []
+    for place in sorted(found, key=lambda p: -p.similarity * (p.end - p.start) ** 0.5):
+        if all(place.end <= k.start or place.start >= k.end for k in kept):
+            kept.append(place)
+    return sorted(kept, key=lambda p: p.start)
+
+
+def same_song(prints: Floats | Prints, one: int, other: int) -> bool:
+    """Say whether the music long before and long after two places is alike as well: then what is alike is sung."""
+    told = []
+    for away in _AROUND:
+        first, second = one + away, other + away
+        a, b = prints[max(0, first) : max(0, first + _WIDE)], prints[max(0, second) : max(0, second + _WIDE)]
+        if min(first, second) >= 0 and len(a) == len(b) == _WIDE:
+            told.append(float((a * b).sum() / (np.sqrt((a**2).sum() * (b**2).sum()) + 1e-6)) > _SAME_SONG)
+    return bool(told) and all(told)
+
+
+def comes_as_a_message(starts_s: list[float], periods_s: list[float]) -> bool:
+    """Say whether something is played again as messages are, and not as a bar or a chorus comes again in a tune.
+
+    Args:
+        starts_s: when it was heard, in order.
+        periods_s: after how long the music of each hold comes again.
+    """
+    gaps_s = np.diff(starts_s)
+    if len(gaps_s) == 0 or float((gaps_s < _NO_MESSAGE_SO_SOON_S).mean()) > _SOON_SHARE:
+        return False
+    apart_s = np.abs(np.subtract.outer(starts_s, starts_s))
+    with_the_tune = np.zeros(len(starts_s), np.bool_)
+    for period_s in periods_s:
+        rounds = np.round(apart_s / period_s)
+        with_the_tune |= ((rounds > 0) & (np.abs(apart_s - rounds * period_s) < _IN_TIME_S)).any(axis=1)
+    return float(with_the_tune.mean()) <= _WITH_TUNE_SHARE
+
+
+class _Search:
+    """A stretch of a call, ready to be searched for patterns by overlapping blocks."""
+
+    def __init__(self, rows: Floats) -> None:
+        self._length, hop = len(rows), _SEARCHED - _LONGEST
+        count = len(rows) // hop + 1
+        padded = np.zeros((count * hop + _SEARCHED, rows.shape[1]), np.float32)
+        padded[: len(rows)] = rows
+        blocks = np.lib.stride_tricks.sliding_window_view(padded, _SEARCHED, axis=0)[::hop][:count]
+        self._spectra, self._hop = fft.rfft(blocks, axis=2), hop
+        self._energy = np.concatenate([[0.0], np.cumsum(np.einsum("ij,ij->i", rows, rows), dtype=np.float64)])
+
+    def likeness(self, pattern: Floats) -> Floats:
+        """Return how alike the pattern is to what begins at each step."""
+        n = len(pattern)
+        if self._length < n:
+            return np.zeros(0, np.float32)
+        wanted = np.conj(fft.rfft(pattern.T, _SEARCHED, axis=1))
+        raw = fft.irfft(np.einsum("bck,ck->bk", self._spectra, wanted), _SEARCHED, axis=1)[:, : self._hop].ravel()
+        own = float((pattern**2).sum())
+        there = self._energy[n:] - self._energy[:-n]
+        return np.asarray(raw[: len(there)] / (np.sqrt(np.maximum(there, 0.25 * own) * own) + 1e-6), np.float32)
 
 
 class _Said:

@@ -1,0 +1,66 @@
+"""Messages under music so loud that it hides that somebody speaks: known words are sought in what seems music alone."""
+
+import numpy as np
+import pytest
+
+from probes.audio.listen import Listener
+from probes.audio.repeats import STEP_S, comes_as_a_message, find_again
+from tests.audio.sounds import ASK, RATE, WAIT, Sound, music, speech
+
+
+def _steps(at_s: float) -> int:
+    return round(at_s / STEP_S)
+
+
+def _with_words(bed: Sound, words: Sound, starts_s: tuple[float, ...]) -> Sound:
+    out = bed.copy()
+    for start_s in starts_s:
+        first = round(start_s * RATE)
+        out[first : first + len(words)] += words
+    return out
+
+
+def test_known_words_are_found_where_a_loud_tune_hides_them() -> None:
+    words = speech(WAIT, level=0.3)
+    said_s = (10.0, 41.3, 77.9)
+    sound = _with_words(music(100, loop_s=120, level=0.05), words, said_s)
+    listener = Listener()
+    listener.push(sound)
+    prints = listener.prints(0.0, 99.0)
+    length_s = len(words) / RATE
+    pattern = (_steps(said_s[0]), _steps(said_s[0] + length_s))
+    places = find_again(prints, [pattern], [(_steps(said_s[0] + length_s), len(prints))])
+    assert [p.start * STEP_S for p in places] == pytest.approx(said_s[1:], abs=0.1)
+
+
+def test_other_words_and_the_tune_itself_are_not_the_message() -> None:
+    words, others = speech(WAIT, level=0.3), speech(ASK, level=0.3)
+    sound = _with_words(music(100, loop_s=120, level=0.05), others, (40.0, 80.0))
+    sound = _with_words(sound, words, (10.0,))
+    listener = Listener()
+    listener.push(sound)
+    prints = listener.prints(0.0, 99.0)
+    end_s = 10.0 + len(words) / RATE
+    assert find_again(prints, [(_steps(10.0), _steps(end_s))], [(_steps(end_s), len(prints))]) == []
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "periods_s", "expected"),
+    [
+        ([20.0, 60.4, 100.9, 221.8], [94.7], True),  # every 40 s, some of them missed
+        ([20.0, 60.4, 100.9, 221.8], [], True),
+        ([20.0, 28.0, 36.0, 52.0], [], False),  # a bar
+        ([20.0, 97.8, 175.7], [77.85], False),  # a chorus, once a round
+        ([20.0, 97.8, 130.0, 285.7], [77.85], False),
+        ([20.0], [77.85], False),
+        ([], [], False),
+    ],
+)
+def test_messages_come_at_times_of_their_own(starts_s: list[float], periods_s: list[float], expected: bool) -> None:
+    assert comes_as_a_message(starts_s, periods_s) is expected
+
+
+def test_the_moment_at_which_one_begins_to_listen_does_not_matter() -> None:
+    starts_s = [20.0, 60.4, 100.9, 221.8]
+    for later_s in np.linspace(0, 500, 7):
+        assert comes_as_a_message([s + float(later_s) for s in starts_s], [94.7])
