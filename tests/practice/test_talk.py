@@ -51,10 +51,10 @@ def called(vendor: PracticeVendor, web: Customer, to: str = "everyday", **more: 
     return sid
 
 
-def test_each_step_of_a_call_is_told_in_order_and_signed(start: Start, web: Customer) -> None:
+def test_each_step_of_a_call_is_told_with_its_place_and_signed(start: Start, web: Customer) -> None:
     vendor = start()
     sid = called(vendor, web)
-    steps = told(web, 4)
+    steps = sorted(told(web, 4), key=lambda one: one.values["SequenceNumber"])  # one request may overtake another
     assert [one.values["CallStatus"] for one in steps] == ["initiated", "ringing", "in-progress", "completed"]
     assert [one.values["SequenceNumber"] for one in steps] == ["0", "1", "2", "3"]
     assert all(one.values["CallSid"] == sid and signed(vendor, one) for one in steps)
