@@ -31,7 +31,7 @@ from probes.audio.timeline import (
 )
 from probes.audio.tones import find_tones
 
-LISTENER = "listener-3"
+LISTENER = "listener-4"
 _TOGETHER = 256
 _NOTHING = np.zeros((0, CLASSES), np.float32)
 _DEAD_AIR_S = 10.0
