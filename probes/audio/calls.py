@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S
+from probes.audio.quantiles import quantile
 from probes.audio.repeats import STEP_S, Match
+from probes.audio.spectra import Floats
 from probes.audio.states import MUSIC, OVER, SILENCE, Stretch
 from probes.audio.timeline import Label, Tone
 
@@ -139,9 +141,9 @@ def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
     for i, p in enumerate(parts):
         if p.kind != "speech" or not p.over_music or p.length_s < _SHORTEST_JUDGED_S:
             continue
-        gaps_dbfs = float(np.percentile(smooth_dbfs(level_dbfs[_frames(p)], 3), 4))
+        gaps_dbfs = quantile(smooth_dbfs(level_dbfs[_frames(p)], 3), 0.04)
         beside = [q for q in parts[max(0, i - 1) : i + 2] if q.kind == "music" and q.length_s >= 1.0]
-        music_dbfs = [float(np.percentile(level_dbfs[_frames(q)][:_BESIDE], 40)) for q in beside]
+        music_dbfs = [quantile(level_dbfs[_frames(q)][:_BESIDE], 0.4) for q in beside]
         quiet = floor_dbfs is not None and gaps_dbfs < floor_dbfs + _NOISE_VARIES_DB
         if quiet or (music_dbfs and gaps_dbfs < min(music_dbfs) - _DEEPEST_DUCK_DB):
             p.over_music = False
@@ -285,4 +287,4 @@ def said_over_music(parts: list[Piece], said: list[tuple[float, float, Piece, fl
 
 def loud_part_dbfs(p: Piece, level_dbfs: Floats) -> float:
     """Return the level of the louder part of a piece."""
-    return float(np.percentile(level_dbfs[_frames(p)], 80))
+    return quantile(level_dbfs[_frames(p)], 0.8)

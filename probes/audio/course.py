@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S
 from probes.audio.heard import Heard
 from probes.audio.net import OVER, SILENCE, SPEECH
+from probes.audio.spectra import Floats
 from probes.audio.timeline import EndReason, Hold, Kind, Label, LineQuality, Segment, Span, Tone
 
 _DEAD_AIR_S = 10.0

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import FRAME_S, Coarse, Floats, Kept, from_half_db
+from probes.audio.frames import FRAME_S, Coarse, Kept, from_half_db
+from probes.audio.quantiles import median, quantile
 from probes.audio.repeats import STEP, Prints
+from probes.audio.spectra import Floats
 
 
 class Heard:
@@ -43,10 +45,10 @@ def voice_spectrum(mel_db: Floats) -> Floats | None:
     if len(mel_db) < 20:
         return None
     loud = mel_db.mean(axis=1)
-    return np.asarray(mel_db[loud > np.percentile(loud, 95) - 20].mean(axis=0), np.float32)
+    return np.asarray(mel_db[loud > quantile(loud, 0.95) - 20].mean(axis=0), np.float32)
 
 
 def rest_dbfs(length_s: float, level_dbfs: Floats) -> float | None:
     """Return the level of a silence, its ends aside; None when it is too short."""
     inner = level_dbfs[4:-3]
-    return float(np.median(inner)) if length_s > 0.35 and len(inner) >= 8 else None
+    return median(inner) if length_s > 0.35 and len(inner) >= 8 else None

@@ -14,8 +14,9 @@ from probes.audio.calls import (
     noise_dbfs,
     smooth_dbfs,
 )
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S
 from probes.audio.repeats import STEP_S, Prints
+from probes.audio.spectra import Floats
 from probes.audio.timeline import HoldMode, Label
 
 _WEAK_MUSIC_S, _WEAK_ODDS, _EFFECT_S, _JINGLE_S = 15.0, 0.75, 16.0, 10.0

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.audio.assembly import assemble
-from probes.audio.frames import CHUNK, FRAME_S, Floats, FrameReader, Frames, Kept, join_kept
+from probes.audio.frames import CHUNK, FRAME_S, FrameReader, Frames, Kept, join_kept
 from probes.audio.heard import Heard, step_at, voice_spectrum
 from probes.audio.net import CLASSES, Net
 from probes.audio.repeats import STEP, fingerprint
 from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
+from probes.audio.spectra import Floats
 from probes.audio.timeline import Kind, Timeline
 
 _TOGETHER = 256

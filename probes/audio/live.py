@@ -14,12 +14,13 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import CHUNK, FRAME_S, Floats
+from probes.audio.frames import CHUNK, FRAME_S
 from probes.audio.listen import Listener
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, TONE
 from probes.audio.repeats import STEP_S, find_repeats
 from probes.audio.samples import RATE_HZ, Resampler, check
 from probes.audio.so_far import Person, SoFar
+from probes.audio.spectra import Floats
 from probes.audio.timeline import Kind, Label, Timeline
 
 _WEIGHT, _SWITCH = 0.35, 4.0

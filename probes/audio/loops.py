@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
-from probes.audio.frames import Floats
+from probes.audio.quantiles import median, quantile
 from probes.audio.repeats import STEP_S
+from probes.audio.spectra import Floats
 
 _SHORTEST_S = 4.0
 _WINDOW, _HOP = round(5.0 / STEP_S), round(1.0 / STEP_S)
@@ -31,6 +32,7 @@ _LEAST_LIKE_ALONE_AT_ALL, _LEAST_LIKE_IN_THE_MIDDLE, _FEWEST_ALONE = 0.25, 0.4, 
 _CLEARLY_MORE, _LEAST_MIDDLE_IF_SHORT = 1.2, 0.6
 _LEAST_SHARE_ALONE, _ASTRAY_S = 0.77, 0.3
 _CANDIDATES, _PARTS = 40, (2, 3, 4, 5)
+_BANDS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def loop_s(prints: Floats, music: NDArray[np.bool_]) -> tuple[float, float] | No
         prints: (n, bands) fingerprint of the hold, every 40 ms.
         music: (n,) where music is heard without speech over it.
     """
-    tune = _Tune.of(prints, music)
+    tune = _Tune(prints, music)
     filled = float(music.mean())
     seen: list[_Fit] = []
     fits: list[tuple[_Fit, _Sign]] = []
@@ -192,7 +194,7 @@ def _later(fit: _Fit, tune: "_Tune") -> bool | None:
         if pairs is None or len(pairs.starts) < 8:
             break
         likeness = pairs.likeness(times * fit.lag)
-        if float(np.percentile(likeness, 12)) < _LEAST_LATER * fit.low:
+        if quantile(likeness, 0.12) < _LEAST_LATER * fit.low:
             return None if _drifts(fit, tune, times) else False
         compared += 1
     sure = compared >= 4 and fit.sharp >= _ALL_SHARP and fit.middle >= 0.8 and fit.even >= _LEAST_EVEN_IF_SURE
@@ -206,33 +208,34 @@ def _drifts(fit: _Fit, tune: "_Tune", times: int) -> bool:
         return False
     offsets = range(-_NEAR, _NEAR + 1, 2)
     likeness = np.max([pairs.likeness(times * fit.lag + d) for d in offsets], axis=0)
-    return float(np.percentile(likeness, 12)) >= _LEAST_IF_DRIFTING * fit.low
+    return quantile(likeness, 0.12) >= _LEAST_IF_DRIFTING * fit.low
 
 
-@dataclass(frozen=True, slots=True)
 class _Tune:
     """The fingerprint of a hold, each step brought to the same size and empty where no music is heard by itself."""
 
-    heard: Floats
-    music: NDArray[np.bool_]
-    energy: Floats
-
-    @classmethod
-    def of(cls, prints: Floats, music: NDArray[np.bool_]) -> "_Tune":
+    def __init__(self, prints: Floats, music: NDArray[np.bool_]) -> None:
         heard = prints * music[:, None]
-        norm = np.sqrt((heard**2).sum(axis=1, keepdims=True))
-        heard = np.asarray(heard / np.maximum(norm, 1e-3), np.float32)
-        return cls(heard, music, _energy(heard))
+        norm = np.sqrt(_products(heard, heard))[:, None]
+        self.heard: Floats = np.divide(heard, np.maximum(norm, np.float32(1e-3)), out=heard)
+        self.music = music
+        self.energy = _products(self.heard, self.heard)
+        self.to_next = np.append(_products(self.heard[:-1], self.heard[1:]), np.float32(0))  # of each step and the next
+
+    def alike(self, hops: int, lag: int) -> Floats:
+        """Return the products with what is `lag` steps later, summed over each of the first whole hops."""
+        wide, width = _HOP * self.heard.shape[1], self.heard.shape[1]
+        flat, begin = self.heard.reshape(-1), lag * width
+        return _products(flat[: hops * wide].reshape(hops, wide), flat[begin : begin + hops * wide].reshape(hops, wide))
 
 
-@dataclass(frozen=True, slots=True)
 class _Pairs:
     """Stretches of 5 s that have music both here and some lag later."""
 
-    tune: _Tune
-    both: Floats  # 1 where there is music at both places, else 0
-    starts: NDArray[np.intp]
-    own: Floats  # energy
+    def __init__(self, tune: _Tune, both: Floats, starts: NDArray[np.intp]) -> None:
+        self._tune, self._both, self._hops, self.starts = tune, both, len(both) // _HOP, starts
+        self._own = _sums(both * tune.energy[: len(both)], starts)
+        self._alike: dict[int, Floats] = {}
 
     @classmethod
     def of(cls, tune: _Tune, lag: int, beyond: int) -> "_Pairs | None":
@@ -242,21 +245,24 @@ class _Pairs:
         both = (tune.music[:n] & tune.music[lag : lag + n]).astype(np.float32)
         starts = np.arange(0, n - _WINDOW + 1, _HOP)
         starts = starts[_sums(both, starts) > 0.6 * _WINDOW]
-        if len(starts) < 3:
-            return None
-        return cls(tune, both, starts, _sums(both * tune.energy[:n], starts))
+        return cls(tune, both, starts) if len(starts) >= 3 else None
 
     def likeness(self, lag: float) -> Floats:
         """Compare with what is `lag` steps later, between two steps where it lies there."""
-        heard, n, first, share = self.tune.heard, len(self.both), int(lag), np.float32(lag - int(lag))
-        there, energy = heard[first : first + n], self.tune.energy[first : first + n]
-        if share > 0.05:
-            there = (1 - share) * there + share * heard[first + 1 : first + 1 + n]
-            energy = _energy(there)
-        whole = n // _HOP * _HOP  # what is no music is empty, so that only pairs of music count
-        alike = np.einsum("ij,ij->i", heard[:whole].reshape(n // _HOP, -1), there[:whole].reshape(n // _HOP, -1))
-        size = np.sqrt(self.own * _sums(self.both * energy, self.starts) + np.float32(1e-6))
+        n, first, share = len(self._both), int(lag), np.float32(lag - int(lag))
+        alike, energy = self._at(first), self._tune.energy[first : first + n]
+        if share > 0.05:  # products are linear, so that what lies between two steps need not be worked out itself
+            rest = 1 - share
+            alike = rest * alike + share * self._at(first + 1)
+            energy = rest * rest * energy + share * share * self._tune.energy[first + 1 : first + 1 + n]
+            energy += (2 * rest * share) * self._tune.to_next[first : first + n]
+        size = np.sqrt(self._own * _sums(self._both * energy, self.starts) + np.float32(1e-6))
         return np.asarray(_windows(alike, self.starts) / size)
+
+    def _at(self, lag: int) -> Floats:
+        if lag not in self._alike:
+            self._alike[lag] = self._tune.alike(self._hops, lag)
+        return self._alike[lag]
 
 
 def _fit(tune: _Tune, lag: float, compared: float) -> _Fit | None:
@@ -266,12 +272,12 @@ def _fit(tune: _Tune, lag: float, compared: float) -> _Fit | None:
     if pairs is None:
         return None
     here = pairs.likeness(lag)
-    if float(np.percentile(here, 10)) < _LEAST_LIKE and float(np.median(here)) < _LEAST_MIDDLE:
+    low, middle = quantile(here, 0.1), median(here)
+    if low < _LEAST_LIKE and middle < _LEAST_MIDDLE:
         return None
     others = [whole + d for d in range(-_NEAR, _NEAR + 1, 2) if abs(whole + d - lag) >= 1.5]
     beside = np.max([pairs.likeness(at) for at in others], axis=0)
     near = np.maximum(here, np.maximum(pairs.likeness(lag - 0.5), pairs.likeness(lag + 0.5)))
-    low, middle = (float(v) for v in np.percentile(here, [10, 50]))
     worst = float(np.sort(here)[: max(1, len(here) // 10)].mean())
     sharp = float(np.mean(near >= beside - 0.01))
     told = pairs.starts >= _first_gap(tune.music)
@@ -286,8 +292,8 @@ def _first_gap(music: NDArray[np.bool_]) -> int:
     return int(long[0, 1]) if len(long) else 0
 
 
-def _energy(rows: Floats) -> Floats:
-    return np.asarray(np.einsum("ij,ij->i", rows, rows), np.float32)
+def _products(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", one, other), np.float32)
 
 
 def _sums(values: Floats, starts: NDArray[np.intp]) -> Floats:
@@ -306,9 +312,11 @@ def candidates(heard: Floats, music: NDArray[np.bool_]) -> list[tuple[float, flo
         return []
     size = int(fft.next_fast_len(2 * n, real=True))
     power = np.zeros(size // 2 + 1, np.float32)
-    for band in heard.T:  # one after the other: all at once would take eight times the memory
-        spectrum = fft.rfft(band, size)
-        power += spectrum.real**2 + spectrum.imag**2
+    bands = heard.T
+    for first in range(0, len(bands), _BANDS_AT_ONCE):  # side by side they are faster; all would take much memory
+        spectra = fft.rfft(bands[first : first + _BANDS_AT_ONCE], size, axis=1)
+        for spectrum in spectra:
+            power += spectrum.real**2 + spectrum.imag**2
     like = fft.irfft(power, size)[:n]
     seen = fft.rfft(music.astype(np.float32), size)
     pairs = np.maximum(fft.irfft(seen.real**2 + seen.imag**2, size)[:n], 1)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import FRAME_S, Floats, FrameReader
+from probes.audio.frames import FRAME_S, FrameReader
 from probes.audio.samples import Resampler
+from probes.audio.spectra import Floats
 
 _BLOCK, _STEP = round(0.4 / FRAME_S), round(0.1 / FRAME_S)
 _OFFSET = -0.691

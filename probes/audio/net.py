@@ -26,8 +26,9 @@ TAPS = (
     (16, 0),
     (32, 0),
     (64, 0),
-)  # chunks (back, ahead) of each layer; back twice where nothing is ahead
+)  # chunks (back, ahead) of each layer, as many ahead as back or none; back twice where nothing is ahead
 LOOK_AHEAD = sum(ahead for _, ahead in TAPS)
+_SPARE = 32  # chunks for which a layer has room before what it keeps is moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +60,46 @@ def weights() -> Weights:
 
 
 class _Layer:
-    """One residual layer; keeps what it still needs of its input."""
+    """One residual layer over a stream; keeps what it still needs of its input, in memory that is used again."""
 
     def __init__(self, matrix: Floats, offset: Floats, taps: tuple[int, int]) -> None:
         self._matrix, self._offset = matrix, offset
-        back, self._ahead = taps
-        self._offsets = (0, back, back + self._ahead) if self._ahead else (0, back // 2, back)
-        self._back = back
-        self._kept = np.zeros((back, len(offset)), np.float32)
+        self._back, self._ahead = taps
+        self._reach = self._back + self._ahead
+        self._rows = np.zeros((self._reach + _SPARE, len(offset)), np.float32)
+        self._start, self._end = 0, self._back  # of the rows that are kept
 
     def push(self, rows: Floats) -> Floats:
         """Return the rows that are ready."""
-        have = np.concatenate([self._kept, rows]) if len(self._kept) else rows
-        count = len(have) - self._back - self._ahead
+        if self._end + len(rows) > len(self._rows):
+            self._move_to_front(len(rows))
+        self._rows[self._end : self._end + len(rows)] = rows
+        self._end += len(rows)
+        count = self._end - self._start - self._reach
         if count <= 0:
-            self._kept = have
-            return have[:0]
-        first, second, third = self._offsets
-        wide = np.concatenate(
-            [have[first : first + count], have[second : second + count], have[third : third + count]], axis=1
+            return rows[:0]
+        first, width = self._start, self._rows.shape[1]
+        row_bytes = self._rows.strides[0]
+        taps: Floats = np.ndarray(
+            (count, 3, width),
+            np.float32,
+            self._rows,
+            offset=first * row_bytes,
+            strides=(row_bytes, self._reach // 2 * row_bytes, self._rows.itemsize),
         )
-        out = wide @ self._matrix
+        out: Floats = taps.reshape(count, 3 * width) @ self._matrix
         out += self._offset
         np.maximum(out, 0, out=out)
-        out += have[self._back : self._back + count]
-        self._kept = have[count:].copy()
+        out += self._rows[first + self._back : first + self._back + count]
+        self._start += count
         return out
+
+    def _move_to_front(self, more: int) -> None:
+        kept = self._rows[self._start : self._end].copy()
+        if len(kept) + more > len(self._rows):
+            self._rows = np.empty((len(kept) + more, self._rows.shape[1]), np.float32)
+        self._rows[: len(kept)] = kept
+        self._start, self._end = 0, len(kept)
 
     def finish(self) -> Floats:
         """Return the rows that wait for what is ahead; zeros are put there."""
@@ -96,15 +111,15 @@ class Net:
 
     def __init__(self) -> None:
         w = weights()
-        self._mean, self._scale = w.mean, w.scale
-        self._first, self._first_offset = w.matrices[0], w.offsets[0]
+        # features are brought to one scale by the first matrix
+        self._first = np.tile(w.scale, CHUNK)[:, None] * w.matrices[0]
+        self._first_offset = w.offsets[0] - np.tile(w.mean, CHUNK) @ self._first
         self._last, self._last_offset = w.matrices[-1], w.offsets[-1]
         self._layers = [_Layer(m, b, t) for m, b, t in zip(w.matrices[1:-1], w.offsets[1:-1], TAPS, strict=True)]
 
     def push(self, features: Floats) -> Floats:
         """Return log-probabilities (m, CLASSES) of the next m frames; features come in whole chunks."""
-        scaled = np.asarray((features - self._mean) * self._scale, dtype=np.float32)
-        rows: Floats = scaled.reshape(-1, CHUNK * FEATURES) @ self._first
+        rows: Floats = features.reshape(-1, CHUNK * FEATURES) @ self._first
         rows += self._first_offset
         np.maximum(rows, 0, out=rows)
         for layer in self._layers:
@@ -120,7 +135,7 @@ class Net:
         return self._told(np.concatenate(waiting))
 
     def _told(self, rows: Floats) -> Floats:
-        logits = (rows @ self._last + self._last_offset).reshape(-1, CLASSES)
-        logits -= logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return np.asarray(logits, np.float32)
+        logits = (rows @ self._last + self._last_offset).reshape(-1, CLASSES).T.copy()  # classes first: far faster
+        logits -= logits.max(axis=0)
+        logits -= np.log(np.exp(logits).sum(axis=0))
+        return np.ascontiguousarray(logits.T)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
-from probes.audio.frames import FRAME_S, Floats, from_half_db
+from probes.audio.frames import FRAME_S, from_half_db
+from probes.audio.spectra import Floats
 
 STEP = 2  # frames: 40 ms
 STEP_S = STEP * FRAME_S

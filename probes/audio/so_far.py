@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 from probes.audio import calls, who
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S
 from probes.audio.heard import rest_dbfs
 from probes.audio.holds import HoldSpan, silent_waits
 from probes.audio.listen import Listener
+from probes.audio.spectra import Floats
 from probes.audio.timeline import HoldMode, Kind, Label, Span
 from probes.audio.tones import find_tones
 

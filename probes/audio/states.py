@@ -6,8 +6,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.frames import FRAME_S, Floats
+from probes.audio.frames import FRAME_S
 from probes.audio.net import CLASSES, MUSIC, OVER, SILENCE, SPEECH, TONE
+from probes.audio.quantiles import quantile
+from probes.audio.spectra import Floats
 
 SHORTEST_PAUSE_S = 0.5  # what is shorter belongs to the speech or music around it
 _MEASURED_LONGER_S = 0.1  # a pause as heard here: the soft ends of words are below the level that counts as sound
@@ -105,8 +107,8 @@ def _sharpen(parts: list[Stretch], level_dbfs: Floats) -> None:
         if (left.state == SILENCE) == (right.state == SILENCE) or TONE in (left.state, right.state):
             continue
         quiet, loud = (left, right) if left.state == SILENCE else (right, left)
-        noise = float(np.percentile(level_dbfs[quiet.start : quiet.end][-100:], 60))
-        sound = float(np.percentile(level_dbfs[loud.start : loud.end][:150], 80))
+        noise = quantile(level_dbfs[quiet.start : quiet.end][-100:], 0.6)
+        sound = quantile(level_dbfs[loud.start : loud.end][:150], 0.8)
         limit = max(noise + 5, min(sound - 32, -45), -62)
         if sound - limit < 6:
             continue

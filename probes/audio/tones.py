@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
 
-from probes.audio.frames import FRAME_S, Coarse, Floats
+from probes.audio.frames import FRAME_S, Coarse
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, TONE
+from probes.audio.quantiles import median, quantile
 from probes.audio.signals import Burst, alike, contradicted, joined, name
+from probes.audio.spectra import Floats
 from probes.audio.timeline import Label, Tone
 
 Odds = NDArray[np.floating]
@@ -188,7 +190,7 @@ def _burst(a: int, b: int, peaks_hz: Floats | Coarse, shares: Floats | Coarse, l
     if b - a < 2:
         return None
     inner = slice(a, b)
-    level = float(np.percentile(level_dbfs[inner], 70))
+    level = quantile(level_dbfs[inner], 0.7)
     within = np.abs(level_dbfs[inner] - level) < 2.5
     if b - a > 5 and within.mean() < 0.6:
         return None
@@ -199,10 +201,10 @@ def _burst(a: int, b: int, peaks_hz: Floats | Coarse, shares: Floats | Coarse, l
     if b - a < 2:
         return None
     low, high = _notes(peaks_hz[a:b], shares[a:b])
-    hz_low, hz_high = float(np.median(low)), 0.0
+    hz_low, hz_high = median(low), 0.0
     doubles = high[high > 0]
     if len(doubles) > 0.5 * (b - a):
-        hz_high = float(np.median(doubles))
+        hz_high = median(doubles)
     start_s = (a + 1 - _filled(level_dbfs[a] - level)) * FRAME_S
     end_s = (b - 1 + _filled(level_dbfs[b - 1] - level)) * FRAME_S
     before = level_dbfs[max(0, a - 6) : max(0, a - 1)]
