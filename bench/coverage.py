@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from audit.analysis.agreement import alpha_interval
-from audit.analysis.model import Observed
+from audit.analysis.model import Observations, Observed
 from audit.analysis.ranking import standings
 from audit.analysis.statistics import (
     difference_interval,
@@ -138,7 +138,7 @@ def _between_looks(n: int, every_h: float) -> Callable[[Rng], bool]:
                     evidence=(),
                 )
             )
-        _, low, high = median_with_bounds(observed)
+        _, low, high = median_with_bounds(Observations(observed))
         truth = 20 * math.log(2)
         return (low is None or low <= truth) and (high is None or truth <= high)
 

@@ -40,6 +40,7 @@ from audit.analysis.model import (
     CostRecord,
     Finding,
     Measure,
+    Observations,
     ProfileNote,
     PromiseRecord,
     Scorecard,
@@ -250,7 +251,7 @@ def _measures(
     found = []
     for spec in specs:
         among = judged if spec.by_person else applying.get(spec.per, cases)
-        observed = [o for case in among for o in spec.observe(case)]
+        observed = Observations([o for case in among for o in spec.observe(case)])
         n_ours, n_not_run = outside[spec.per]
         found.append(summarise(spec, vendor, observed, n_ours=n_ours, n_not_run=n_not_run))
     return found

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from audit.analysis.model import Measure, MeasureKind, VendorTest, Verdict
 from audit.analysis.statistics import SMALLEST_N, holm
-from audit.analysis.summary import bounds
 from audit.analysis.survival import log_rank
 
 
@@ -21,7 +18,7 @@ def compare_vendors(measures: Iterable[Measure], wanted: frozenset[str]) -> tupl
     tested = []
     for group in groups.values():
         if len(group) >= 2:
-            waits = [(bounds(m.observed)[1], np.array([not o.censored for o in m.observed])) for m in group]
+            waits = [(m.observed.middle, m.observed.ended) for m in group]
             tested.append((group, *log_rank(waits)))
     adjusted = holm([p for _, _, p in tested])
     return tuple(_test(group, chi2, p, p_holm) for (group, chi2, p), p_holm in zip(tested, adjusted, strict=True))

@@ -158,9 +158,7 @@ def _start_contact(case: Case, contact: Contact | None, event: Event) -> None:
     what = event.what
     assert isinstance(what, ContactStarted)
     if contact is None and event.contact is not None:
-        case.contacts[event.contact] = Contact(
-            event.contact, what.channel, what.probe, what.action, event, what.step, what.attempt
-        )
+        case.contacts[event.contact] = Contact(event.contact, event, what)
 
 
 def _end_contact(case: Case, contact: Contact | None, event: Event) -> None:

@@ -7,13 +7,14 @@ one-sided exact lower limit of the share reaches the limit: for "95 %" that take
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from audit.analysis import phrases
 from audit.analysis.model import LimitTest, Measure, Observed, Origin, PromiseOutcome, PromiseRecord, Verdict
 from audit.analysis.profiles import Limit, Profile
 from audit.analysis.statistics import holm, limit_p_value, n_without_miss, share_at_least
+from audit.analysis.values import changed
 from audit.plan.model import Plan
 
 
@@ -136,13 +137,13 @@ def _adjusted(tests: Sequence[LimitTest]) -> tuple[LimitTest, ...]:
         p_holm = adjusted.get(place)
         broken = p_holm is not None and p_holm < 0.05
         unadjusted = test.p_value is not None and test.p_value < 0.05
-        test = replace(
+        test = changed(
             test,
             p_holm=p_holm,
             kept=False if broken else test.kept,
             verdict=Verdict.CONFIRMED if broken else Verdict.ANOMALY if unadjusted else Verdict.NOT_ESTABLISHED,
         )
-        found.append(replace(test, sentence=_sentence(test)))
+        found.append(changed(test, sentence=_sentence(test)))
     return tuple(found)
 
 

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from audit.analysis.values import plentiful
 from probes.audio.timeline import Timeline
@@ -104,6 +108,37 @@ class Observed:
     detail: str = ""
 
 
+class Observations(tuple[Observed, ...]):
+    """The observations of a measure, in order, and their values as columns, which are worked out once."""
+
+    @cached_property
+    def most(self) -> NDArray[np.float64]:
+        """The largest possible value of each; of a censored one its bound, as in `least` and `middle`."""
+        return np.array([o.value for o in self], dtype=np.float64)
+
+    @cached_property
+    def least(self) -> NDArray[np.float64]:
+        """The least possible value of each."""
+        if all(o.earliest is None for o in self):
+            return self.most
+        return np.array([o.value if o.earliest is None else o.earliest for o in self], dtype=np.float64)
+
+    @cached_property
+    def middle(self) -> NDArray[np.float64]:
+        """The middle between the two."""
+        return self.most if self.least is self.most else (self.least + self.most) / 2
+
+    @cached_property
+    def ended(self) -> NDArray[np.bool_]:
+        """Whether each wait ended while we watched: it is not censored."""
+        return np.array([not o.censored for o in self], dtype=np.bool_)
+
+    @cached_property
+    def yes(self) -> int:
+        """How many of the observations of a share are a yes."""
+        return int(np.count_nonzero(self.most > 0.5))
+
+
 @plentiful(frozen=True, slots=True)
 class CurvePoint:
     """A step of a Kaplan–Meier curve: the share still waiting after `at`, its interval, and how many were at risk."""
@@ -159,7 +194,7 @@ class Measure:
     why_not: str | None
     sentence: str
     survival: Survival | None
-    observed: tuple[Observed, ...]
+    observed: Observations
     n_by_machine: int = 0
 
 

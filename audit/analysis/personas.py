@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from audit.analysis import phrases
 from audit.analysis.model import Measure, MeasureKind, PairPoint, PairTest, Verdict
 from audit.analysis.statistics import SMALLEST_N, PairedTest, holm, sign_test, signed_rank_test
+from audit.analysis.values import changed
 from audit.plan.model import Persona
 
 
@@ -69,11 +70,12 @@ def _compare(
         points.append(PairPoint(key[0], key[1], one.value, other.value))
         evidence += one.evidence[:1]
         evidence += other.evidence[:1]
-        difference = _difference(one, other)
-        if difference is None:
-            left_out += 1
-        else:
+        if not (one.censored or other.censored):
+            differences.append(one.value - other.value)
+        elif (difference := _least_difference(one, other)) is not None:
             differences.append(difference)
+        else:
+            left_out += 1
     found = _test(np.array(differences), measure.kind)
     n = len(differences)
     why: str | None = None
@@ -81,7 +83,7 @@ def _compare(
         why = f"{SMALLEST_N} pairs are needed, and there are {n}"
     elif found.p_value is None:
         why = f"only {found.n_used} of {n} pairs differ at all; {SMALLEST_N} are needed"
-    test = replace(
+    test = changed(
         _none(measure, persona, why),
         n_pairs=n,
         n_left_out=left_out,
@@ -93,7 +95,7 @@ def _compare(
         pairs=tuple(points),
         evidence=tuple(dict.fromkeys(evidence)),
     )
-    return replace(test, sentence=_sentence(test, measure))
+    return changed(test, sentence=_sentence(test, measure))
 
 
 def _test(differences: NDArray[np.float64], kind: MeasureKind) -> PairedTest:
@@ -104,15 +106,13 @@ def _test(differences: NDArray[np.float64], kind: MeasureKind) -> PairedTest:
     return sign_test(differences)
 
 
-def _difference(one: _Value, other: _Value) -> float | None:
-    """Return persona minus partner; ±inf where only the direction is known, None where not even that."""
+def _least_difference(one: _Value, other: _Value) -> float | None:
+    """Return persona minus partner where a value is a bound: ±inf if the direction is known, None if not even that."""
     if one.censored and other.censored:
         return None
     if one.censored:
         return math.inf if one.value >= other.value else None
-    if other.censored:
-        return -math.inf if other.value >= one.value else None
-    return one.value - other.value
+    return -math.inf if other.value >= one.value else None
 
 
 def _by_persona(measure: Measure) -> dict[str, dict[tuple[str, int], _Value]]:
@@ -172,7 +172,7 @@ def _judged(test: PairTest, p_holm: float) -> PairTest:
         Verdict.CONFIRMED: "the difference is established",
         Verdict.ANOMALY: "a difference that does not stand when all comparisons are counted",
     }.get(verdict, "no difference is established")
-    return replace(test, p_holm=p_holm, verdict=verdict, sentence=f"{test.sentence[:-1]};{said}: {end}.")
+    return changed(test, p_holm=p_holm, verdict=verdict, sentence=f"{test.sentence[:-1]};{said}: {end}.")
 
 
 def _sentence(test: PairTest, measure: Measure) -> str:

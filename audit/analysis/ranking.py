@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from audit.analysis.model import Measure, MeasureKind
 from audit.analysis.profiles import Scale
-from audit.analysis.summary import bounds
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +37,7 @@ def resampled_score(
     if not measure.observed:
         return np.full(samples, otherwise)
     row = np.array([place_of[o.case] for o in measure.observed])
-    _, middle, _ = bounds(measure.observed)
+    middle = measure.observed.middle
     order = np.argsort(middle, kind="stable")
     values, w = middle[order], drawn[row[order]]
     total = w.sum(axis=0)
@@ -46,7 +45,7 @@ def resampled_score(
     if measure.kind is MeasureKind.SHARE:
         estimate = np.divide((values > 0.5) @ w, total, out=np.zeros(samples), where=some)
     else:
-        ended = np.array([not o.censored for o in measure.observed])[order]
+        ended = measure.observed.ended[order]
         if ended.all():
             below = _accumulated(np.add, w) >= total / 2
         else:

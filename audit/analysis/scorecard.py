@@ -14,6 +14,7 @@ from audit.analysis.model import DimensionScore, Measure, Scorecard, ScorePart
 from audit.analysis.profiles import Profile, Scale
 from audit.analysis.ranking import BOOTSTRAPS, WEIGHTINGS, resampled_score, standings, weight_sensitivity
 from audit.analysis.statistics import SMALLEST_N
+from audit.analysis.values import changed
 
 Floats = NDArray[np.float64]
 
@@ -178,13 +179,13 @@ def _part(measure: Measure | None, id: str, scale: Scale) -> ScorePart:
         seen = phrases.count(measure.n, measure.per) if measure.n else "none"
         why = measure.why_not if not measure.observed and measure.why_not else None
         needed = f"{measure.name}: {scale.least_n} needed, {seen} seen"
-        return replace(nothing, why_not=f"{measure.name}: {why}" if why and not measure.n else needed)
+        return changed(nothing, why_not=f"{measure.name}: {why}" if why and not measure.n else needed)
     falls = scale.points[0] > scale.points[-1]
     if measure.estimate is None:
         best = scale.score(measure.low) if falls and measure.low is not None else None
         if best == 0:
-            return replace(nothing, score=0.0, low=0.0, high=0.0, why_not=None)
-        return replace(nothing, why_not=f"{measure.name}: {measure.why_not}")
+            return changed(nothing, score=0.0, low=0.0, high=0.0, why_not=None)
+        return changed(nothing, why_not=f"{measure.name}: {measure.why_not}")
     at_low = scale.score(measure.low) if measure.low is not None else scale.points[0]
     at_high = scale.score(measure.high) if measure.high is not None else scale.points[-1]
     return ScorePart(

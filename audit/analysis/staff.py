@@ -14,10 +14,20 @@ from importlib import resources
 from typing import Any, TypeVar
 
 from audit.analysis.case import Case, Contact, Message
-from audit.analysis.model import Analysis, Evidence, Finding, MessageRead, Observed, PromiseRecord, Story, StoryLine
+from audit.analysis.model import (
+    Analysis,
+    Evidence,
+    Finding,
+    MessageRead,
+    Observations,
+    Observed,
+    PromiseRecord,
+    Story,
+    StoryLine,
+)
 from audit.analysis.reading import MessageKind
 from audit.analysis.reading_text import signed_by
-from audit.analysis.values import Deferred
+from audit.analysis.values import Deferred, changed
 from audit.plan.model import Plan
 from probes.chatting.people import is_machine
 from probes.events import HandOffSeen, NoticeKind, NoticeSeen
@@ -192,8 +202,8 @@ def without_names(analysis: Analysis, rosters: Mapping[str, Staff], vendor_of: M
     for measure in analysis.measures:
         staff = rosters.get(measure.vendor)
         if staff is not None and any(o.detail for o in measure.observed):
-            told = tuple(_masked(o, staff, "detail") if o.detail else o for o in measure.observed)
-            measure = replace(measure, observed=told)
+            told = Observations(_masked(o, staff, "detail") if o.detail else o for o in measure.observed)
+            measure = changed(measure, observed=told)
         measures.append(measure)
     return replace(
         analysis,
@@ -215,7 +225,7 @@ def _masked(item: T, staff: Staff | None, *names: str) -> T:
         return item
     before = {name: getattr(item, name) for name in names}
     after: dict[str, Any] = {name: staff.masked(text) for name, text in before.items()}
-    return item if before == after else replace(item, **after)
+    return item if before == after else changed(item, **after)
 
 
 def _story(story: Story, staff: Staff | None) -> Story:

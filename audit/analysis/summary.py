@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
-from numpy.typing import NDArray
 
 from audit.analysis import phrases
 from audit.analysis.measures.spec import MeasureSpec
-from audit.analysis.model import Measure, MeasureKind, Observed, Origin, Survival
+from audit.analysis.model import Measure, MeasureKind, Observations, Origin, Survival
 from audit.analysis.statistics import SMALLEST_N, median_interval, wilson
 from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
+from audit.analysis.values import changed
 
 _WILSON = "share, Wilson 95 % interval"
 _MEDIAN = "median, order-statistic 95 % interval"
 _KAPLAN_MEIER = "Kaplan–Meier median, complementary log-log 95 % interval"
 
-Floats = NDArray[np.float64]
-
 
 def summarise(
-    spec: MeasureSpec, vendor: str, observed: Sequence[Observed], *, n_ours: int = 0, n_not_run: int = 0
+    spec: MeasureSpec, vendor: str, observed: Observations, *, n_ours: int = 0, n_not_run: int = 0
 ) -> Measure:
     """Sum a vendor's observations up to one number with its interval, or say why there is none.
 
@@ -31,14 +26,14 @@ def summarise(
     the interval runs from the low end at the earliest to the high end at the latest possible values.
     """
     n = len(observed)
-    n_censored = sum(o.censored for o in observed)
+    n_censored = n - int(np.count_nonzero(observed.ended))
     estimate = low = high = None
     why: str | None = None
     survival: Survival | None = None
     if spec.kind is MeasureKind.SHARE:
         method = _WILSON
         if n:
-            interval = wilson(sum(o.value > 0.5 for o in observed), n)
+            interval = wilson(observed.yes, n)
             estimate, low, high = interval.estimate, interval.low, interval.high
         else:
             why = "nobody has judged this yet" if spec.by_person else f"no {spec.per} where this could be seen"
@@ -72,31 +67,24 @@ def summarise(
         why_not=why,
         sentence="",
         survival=survival,
-        observed=tuple(observed),
-        n_by_machine=sum(o.origin is Origin.MACHINE for o in observed),
+        observed=observed,
+        n_by_machine=[o.origin for o in observed].count(Origin.MACHINE),
     )
-    return replace(measure, sentence=sentence(measure))
+    return changed(measure, sentence=sentence(measure))
 
 
 def confirmed(spec: MeasureSpec | None, measure: Measure) -> Measure:
     """Return a measure without what only a machine read and nobody confirmed: no points are given for that."""
     if spec is None or not measure.n_by_machine:
         return measure
-    sure = [o for o in measure.observed if o.origin is not Origin.MACHINE]
+    sure = Observations(o for o in measure.observed if o.origin is not Origin.MACHINE)
     left = summarise(spec, measure.vendor, sure, n_ours=measure.n_ours, n_not_run=measure.n_not_run)
     if sure:
         return left
-    return replace(left, why_not=f"read by machine alone ({measure.n}), and nobody has confirmed it yet")
+    return changed(left, why_not=f"read by machine alone ({measure.n}), and nobody has confirmed it yet")
 
 
-def bounds(observed: Sequence[Observed]) -> tuple[Floats, Floats, Floats]:
-    """Return the least possible, the middle and the largest value of each observation (censored: all its bound)."""
-    late = np.array([o.value for o in observed], dtype=np.float64)
-    early = np.array([o.value if o.earliest is None else o.earliest for o in observed], dtype=np.float64)
-    return early, (early + late) / 2, late
-
-
-def median_with_bounds(observed: Sequence[Observed]) -> tuple[float | None, float | None, float | None]:
+def median_with_bounds(observed: Observations) -> tuple[float | None, float | None, float | None]:
     """Return the median with its 95 % interval, censored and between-looks values taken as what they are.
 
     Args:
@@ -107,8 +95,7 @@ def median_with_bounds(observed: Sequence[Observed]) -> tuple[float | None, floa
     """
     if len(observed) < SMALLEST_N:
         return None, None, None
-    early, middle, late = bounds(observed)
-    ended = np.array([not o.censored for o in observed])
+    early, middle, late, ended = observed.least, observed.middle, observed.most, observed.ended
     exact = np.array_equal(early, late)
     if ended.all():
         at_middle = median_interval(middle)
@@ -127,13 +114,12 @@ def median_with_bounds(observed: Sequence[Observed]) -> tuple[float | None, floa
     return estimate, low, high
 
 
-def _survival(observed: Sequence[Observed]) -> Survival:
-    early, middle, _ = bounds(observed)
-    ended = np.array([not o.censored for o in observed])
-    curve = kaplan_meier(middle, ended)
+def _survival(observed: Observations) -> Survival:
+    ended = observed.ended
+    curve = kaplan_meier(observed.middle, ended)
     horizon = curve.largest
     reached = median_of(curve)[0] is not None
-    at_least = None if reached else float(np.median(early))
+    at_least = None if reached else float(np.median(observed.least))
     if horizon <= 0:
         return Survival(curve=(), horizon=0.0, rmst=0.0, rmst_low=None, rmst_high=None, median_at_least=at_least)
     mean = restricted_mean(curve, horizon)
@@ -167,10 +153,8 @@ def sentence(measure: Measure) -> str:
     beside = f" ({'; '.join(asides)})" if asides else ""
     counted = phrases.count(measure.n, measure.per) + beside
     if measure.kind is MeasureKind.SHARE and measure.n:
-        yes = sum(o.value > 0.5 for o in measure.observed)
-        return (
-            f"{name}: {phrases.share(yes, measure.n)}; 95 % interval {say(measure.low)} to {say(measure.high)}{beside}."
-        )
+        shared = phrases.share(measure.observed.yes, measure.n)
+        return f"{name}: {shared}; 95 % interval {say(measure.low)} to {say(measure.high)}{beside}."
     if measure.estimate is not None:
         high = say(measure.high) if measure.high is not None else "not reached"
         return f"{name}: median {say(measure.estimate)}, 95 % interval {say(measure.low)} to {high}; {counted}."

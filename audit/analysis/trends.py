@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.analysis import phrases
-from audit.analysis.model import Analysis, Measure, MeasureKind, Observed, Origin, Verdict
+from audit.analysis.model import Analysis, Measure, MeasureKind, Observations, Observed, Origin, Verdict
 from audit.analysis.statistics import (
     SMALLEST_N,
     Interval,
@@ -20,7 +20,6 @@ from audit.analysis.statistics import (
     shift_interval,
     wilson,
 )
-from audit.analysis.summary import bounds
 from audit.analysis.survival import kaplan_meier, log_rank, restricted_mean
 
 _SMALLEST_TREND = 10
@@ -198,12 +197,12 @@ def _compare(before: Measure, after: Measure) -> Comparison:
 def _change(before: Measure, after: Measure) -> Interval | None:
     """Return after minus before with its interval; None where there is none that holds what it says."""
     if after.kind is MeasureKind.SHARE:
-        one, other = (wilson(sum(o.value > 0.5 for o in m.observed), m.n) for m in (before, after))
+        one, other = (wilson(m.observed.yes, m.n) for m in (before, after))
         return difference_interval(one, other)
-    values = [bounds(m.observed)[1] for m in (before, after)]
+    values = [m.observed.middle for m in (before, after)]
     if not before.n_censored and not after.n_censored:
         return shift_interval(_thinned(values[0]), _thinned(values[1]))
-    ended = [np.array([not o.censored for o in m.observed]) for m in (before, after)]
+    ended = [m.observed.ended for m in (before, after)]
     if min(before.n, after.n) < 2 * SMALLEST_N or not all(of.any() for of in ended):
         return None  # the restricted mean's interval leans on more than a median's does
     curves = [kaplan_meier(v, of) for v, of in zip(values, ended, strict=True)]
@@ -221,12 +220,12 @@ def _p_value(before: Measure, after: Measure) -> tuple[float, str]:
     from scipy import stats  # takes a second to load
 
     if after.kind is MeasureKind.SHARE:
-        yes = [sum(o.value > 0.5 for o in m.observed) for m in (before, after)]
+        yes = [m.observed.yes for m in (before, after)]
         table = np.array([[yes[0], before.n - yes[0]], [yes[1], after.n - yes[1]]])
         return float(stats.fisher_exact(table).pvalue), "Fisher's exact test"
-    values = [bounds(m.observed)[1] for m in (before, after)]
+    values = [m.observed.middle for m in (before, after)]
     if before.n_censored or after.n_censored:
-        ended = [np.array([not o.censored for o in m.observed]) for m in (before, after)]
+        ended = [m.observed.ended for m in (before, after)]
         return log_rank(list(zip(values, ended, strict=True)))[1], "log-rank test"
     return float(stats.mannwhitneyu(values[0], values[1]).pvalue), "Mann–Whitney test"
 
@@ -265,11 +264,10 @@ def trend(measure: Measure, begun: Mapping[str, datetime]) -> Trend:
 
     Source: Sen (1968), JASA 63:1379; Kendall (1938); for censored values `rank_trend`.
     """
-    observed = sorted(measure.observed, key=lambda o: (begun[o.case], o.case))
-    observed = observed[:: -(-len(observed) // _MOST_PAIRED)] if observed else []
+    in_order = sorted(measure.observed, key=lambda o: (begun[o.case], o.case))
+    observed = Observations(in_order[:: -(-len(in_order) // _MOST_PAIRED)] if in_order else ())
     name = measure.name[0].upper() + measure.name[1:]
     days = np.array([(begun[o.case] - begun[observed[0].case]).total_seconds() / 86400 for o in observed])
-    values = bounds(observed)[1]
     why: str | None = None
     if len(observed) < _SMALLEST_TREND:
         why = f"a trend needs {_SMALLEST_TREND} observations, and there are {len(observed)}"
@@ -277,7 +275,7 @@ def trend(measure: Measure, begun: Mapping[str, datetime]) -> Trend:
         why = "all cases were opened at one moment"
     if why is not None:
         return _trend(measure, len(observed), None, None, why, f"{name}: no trend, {why}.")
-    ended = np.array([not o.censored for o in observed])
+    values, ended = observed.middle, observed.ended
     tau, p = rank_trend(days, values, ended)
     way = "it tends to rise" if tau > 0 else "it tends to fall" if tau < 0 else "it neither rises nor falls"
     beside = f", {measure.n_censored} not ended" if measure.n_censored else ""

@@ -11,10 +11,9 @@ from audit.analysis import phrases
 from audit.analysis.case import Case
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import Per
-from audit.analysis.model import AgreementResult, Measure, MeasureKind, PairTest
+from audit.analysis.model import AgreementResult, Measure, MeasureKind, Observations, PairTest
 from audit.analysis.personas import established_difference
 from audit.analysis.statistics import Interval
-from audit.analysis.summary import bounds
 from audit.plan.model import PromisedWhat, PromiseKind, Vendor
 from probes.events import Judged
 
@@ -90,7 +89,7 @@ def _measure(
         why_not=why,
         sentence=sentence,
         survival=None,
-        observed=(),
+        observed=Observations(),
     )
 
 
@@ -126,7 +125,7 @@ def _clicks(vendor: str, cases: Sequence[Case]) -> Measure:
 def _spread(vendor: str, measures: Sequence[Measure], rng: np.random.Generator) -> Measure:
     """Return the quartile coefficient of dispersion, (Q3 − Q1) / (Q3 + Q1), of the time to a person's answer."""
     source = next((m for m in measures if m.id == "first_human_response_s"), None)
-    observed = [o for o in source.observed if not o.censored] if source else []
+    observed = Observations(o for o in source.observed if not o.censored) if source else Observations()
     n, cut_off = len(observed), (source.n_censored if source else 0)
     values: tuple[float | None, float | None, float | None] = (None, None, None)
     why: str | None = None
@@ -135,7 +134,7 @@ def _spread(vendor: str, measures: Sequence[Measure], rng: np.random.Generator) 
     elif cut_off * 4 > n + cut_off:
         why = "more than a quarter of the tickets had no answer, so that the upper quartile is not known"
     else:
-        spread = spread_interval(bounds(observed)[1], rng)
+        spread = spread_interval(observed.middle, rng)
         values = (spread.estimate, spread.low, spread.high)
     return _measure(
         "response_spread", "spread of the time to a person's answer", vendor, 13, n, values,

@@ -27,6 +27,7 @@ from audit.analysis.model import (
     LimitTest,
     Measure,
     MeasureKind,
+    Observations,
     Observed,
     Origin,
     ProfileNote,
@@ -90,7 +91,7 @@ def measure(id: str, name: str, vendor: str, observed: tuple[Observed, ...], **m
         "n_censored": sum(o.censored for o in observed), "n_ours": 0, "n_not_run": 0, "estimate": None, "low": None,
         "high": None, "method": "Median with order-statistic interval.", "why_not": why, "sentence": name, "survival": None,
     }  # fmt: skip
-    return Measure(id=id, name=name, vendor=vendor, observed=observed, **{**values, **more})
+    return Measure(id=id, name=name, vendor=vendor, observed=Observations(observed), **{**values, **more})
 
 
 def seen(value: float, case: str, evidence: tuple[str, ...], censored: bool = False) -> Observed:

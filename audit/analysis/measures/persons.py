@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from audit.analysis import phrases
 from audit.analysis.case import Case, Contact
@@ -83,10 +82,10 @@ def _repetitions(case: Case) -> Iterable[Observed]:
     again = [o for o in found if o.value > 0.5]
     shown = again or found[:1]
     by_machine = any(o.origin is Origin.MACHINE for o in shown)
-    total = observed(
-        case, float(len(again)), case.opened.at_utc, origin=Origin.MACHINE if by_machine else Origin.MEASURED
+    yield observed(
+        case, float(len(again)), case.opened.at_utc, origin=Origin.MACHINE if by_machine else Origin.MEASURED,
+        evidence=tuple(dict.fromkeys([e for o in shown for e in o.evidence])),
     )  # fmt: skip
-    yield replace(total, evidence=tuple(dict.fromkeys(e for o in shown for e in o.evidence)))
 
 
 def _honest_refusal(case: Case) -> Iterable[Observed]:
@@ -182,8 +181,9 @@ def _charming_and_useless(case: Case) -> Iterable[Observed]:
     """Of the contacts (or cases) judged for courtesy and outcome: 1 if they were courteous and solved nothing."""
     for point in follow_through([case]):
         useless = float(point.label == "charming and useless")
-        found = observed(case, useless, case.opened.at_utc, contact=point.contact, origin=Origin.PERSON)
-        yield replace(found, evidence=point.evidence)
+        yield observed(
+            case, useless, case.opened.at_utc, contact=point.contact, origin=Origin.PERSON, evidence=point.evidence
+        )
 
 
 _SHARE, _DURATION, _CONTACT = MeasureKind.SHARE, MeasureKind.DURATION, Per.CONTACT

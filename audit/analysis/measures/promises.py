@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from audit.analysis.case import Case
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
@@ -21,20 +20,7 @@ DECIDED = {
 
 def _observed(case: Case, record: PromiseRecord, value: float) -> Observed:
     at = record.came_at_utc or record.due_at_utc or record.made_at_utc or case.opened.at_utc
-    return Observed(
-        value,
-        False,
-        case.id,
-        None,
-        at,
-        record.evidence,
-        None,
-        case.persona,
-        case.scenario,
-        case.sample,
-        None,
-        record.origin,
-    )
+    return observed(case, value, at, origin=record.origin, evidence=record.evidence)
 
 
 def _met(*about: PromisedWhat) -> Callable[[Case], Iterable[Observed]]:
@@ -61,9 +47,8 @@ def _ratio(case: Case) -> Iterable[Observed]:
 def _made(case: Case) -> Iterable[Observed]:
     """How many promises applied in the case; those that only a machine read are not counted."""
     records = [record for record in case.records if record.origin is not Origin.MACHINE]
-    evidence = tuple(dict.fromkeys(e for record in records for e in record.evidence))
-    made = observed(case, float(len(records)), case.opened.at_utc, case.opened)
-    yield replace(made, evidence=evidence) if evidence else made
+    evidence = tuple(dict.fromkeys([e for record in records for e in record.evidence])) or None
+    yield observed(case, float(len(records)), case.opened.at_utc, case.opened, evidence=evidence)
 
 
 def _share(id: str, name: str, dimension: int, *about: PromisedWhat) -> MeasureSpec:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from audit.analysis import phrases
 from audit.analysis.case import Case, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.model import MeasureKind, Observed
+from audit.analysis.values import changed
 from audit.model import Event
 from audit.plan.model import Condition
 from probes.events import MessageSeen, StatusSeen, TicketState, WaitEnded
@@ -167,7 +167,7 @@ def _in_business_time(observe: Callable[[Case], Iterable[Observed]]) -> Callable
             earliest = None
             if o.earliest is not None:
                 earliest = case.business.business_seconds(start, start + timedelta(seconds=o.earliest))
-            yield replace(o, value=value, earliest=earliest)
+            yield changed(o, value=value, earliest=earliest)
 
     return in_business_time
 
@@ -180,7 +180,7 @@ def _working_days(case: Case) -> Iterable[Observed]:
         earliest = None
         if o.earliest is not None:
             earliest = case.weekdays.business_seconds(start, start + timedelta(seconds=o.earliest)) / 86400
-        yield replace(o, value=case.weekdays.business_seconds(start, o.at_utc) / 86400, earliest=earliest)
+        yield changed(o, value=case.weekdays.business_seconds(start, o.at_utc) / 86400, earliest=earliest)
 
 
 def _closed_without_answer(case: Case) -> Iterable[Observed]:
