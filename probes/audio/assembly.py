@@ -41,7 +41,8 @@ def assemble(
     who.say_who(parts, spans, _voices(parts, frames), course.spans(caller, 0.3))
     messages = _messages(parts)
     painted = _painted(parts, count)
-    holds = tuple(_hold(h, parts, frames, painted, loop) for h, loop in zip(spans, loops, strict=True))
+    speech_lufs = loudness_lufs(frames.k_power, painted == SPEECH) if spans else None
+    holds = tuple(_hold(h, parts, frames, painted, loop, speech_lufs) for h, loop in zip(spans, loops, strict=True))
     segments = tuple(_segment(p) for p in parts)
     return Timeline(
         duration_s=duration_s,
@@ -107,13 +108,15 @@ def _holds_and_loops(
     """Find holds and their loops; what comes again with the loop is music, whatever it sounded like."""
     spans = find_holds(parts, frames.level_dbfs)
     loops: list[tuple[float, float] | None] = []
+    painted = _painted(parts, count)
     for span in spans:
-        music = _painted(parts, count)[::STEP][: len(frames.prints)] == MUSIC
+        music = painted[::STEP][: len(frames.prints)] == MUSIC
         begin = step_at(span.start_s)
         steps = slice(begin, min(step_at(span.end_s), begin + _LOOP_SOUGHT_STEPS))
         loop = loop_s(frames.prints[steps], music[steps]) if music[steps].any() else None
         if loop is not None:
             take_back_songs(parts, span, loop[0] / STEP_S, frames.prints)
+            painted = _painted(parts, count)
         loops.append(loop)
     return spans, loops
 
@@ -183,20 +186,20 @@ def _hold(
     frames: Heard,
     painted: NDArray[np.int8],
     loop: tuple[float, float] | None,
+    speech_lufs: float | None,
 ) -> Hold:
     a, b = round(span.start_s / FRAME_S), round(span.end_s / FRAME_S)
     music = painted[a:b] == MUSIC
     loudness = loudness_lufs(frames.k_power[a:b], music)
     if loudness is None:
         loudness = loudness_lufs(frames.k_power[a:b])
-    speech = loudness_lufs(frames.k_power, painted == SPEECH)
     inside = [p for p in parts[span.first : span.last + 1] if p.kind == "speech"]
     return Hold(
         start_s=span.start_s,
         end_s=span.end_s,
         mode=span.mode,
         loudness_lufs=loudness,
-        speech_relative_lu=None if loudness is None or speech is None else loudness - speech,
+        speech_relative_lu=None if loudness is None or speech_lufs is None else loudness - speech_lufs,
         clipped_ratio=float(frames.clipped[a:b].mean()) if b > a else 0.0,
         music_loop_s=loop[0] if loop else None,
         loop_times_heard=(span.end_s - span.start_s) / loop[0] if loop else None,

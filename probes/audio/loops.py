@@ -32,7 +32,7 @@ _LEAST_LIKE_ALONE_AT_ALL, _LEAST_LIKE_IN_THE_MIDDLE, _FEWEST_ALONE = 0.25, 0.4, 
 _CLEARLY_MORE, _LEAST_MIDDLE_IF_SHORT = 1.2, 0.6
 _LEAST_SHARE_ALONE, _ASTRAY_S = 0.77, 0.3
 _CANDIDATES, _PARTS = 40, (2, 3, 4, 5)
-_BANDS_AT_ONCE = 4
+_BANDS_AT_ONCE, _HOPS_AT_ONCE = 4, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +222,17 @@ class _Tune:
         self.energy = _products(self.heard, self.heard)
         self.to_next = np.append(_products(self.heard[:-1], self.heard[1:]), np.float32(0))  # of each step and the next
 
-    def alike(self, hops: int, lag: int) -> Floats:
-        """Return the products with what is `lag` steps later, summed over each of the first whole hops."""
-        wide, width = _HOP * self.heard.shape[1], self.heard.shape[1]
-        flat, begin = self.heard.reshape(-1), lag * width
-        return _products(flat[: hops * wide].reshape(hops, wide), flat[begin : begin + hops * wide].reshape(hops, wide))
+    def alike(self, hops: int, lags: list[int]) -> Floats:
+        """Return for each lag the products with what is later by it, summed over each of the first whole hops."""
+        width = self.heard.shape[1]
+        flat, wide, out = self.heard.reshape(-1), _HOP * width, np.empty((len(lags), hops), np.float32)
+        for first in range(0, hops, _HOPS_AT_ONCE):  # what is compared with all lags stays in the processor's caches
+            last = min(hops, first + _HOPS_AT_ONCE)
+            here = flat[first * wide : last * wide].reshape(-1, wide)
+            for row, lag in enumerate(lags):
+                later = flat[first * wide + lag * width : last * wide + lag * width].reshape(-1, wide)
+                np.vecdot(here, later, out=out[row, first:last])
+        return out
 
 
 class _Pairs:
@@ -259,9 +265,14 @@ class _Pairs:
         size = np.sqrt(self._own * _sums(self._both * energy, self.starts) + np.float32(1e-6))
         return np.asarray(_windows(alike, self.starts) / size)
 
+    def best(self, lags: list[int]) -> Floats:
+        """Return how alike each stretch is at that of some lags at which it is most alike."""
+        self._alike.update(zip(lags, self._tune.alike(self._hops, lags), strict=True))
+        return np.asarray(np.max([self.likeness(lag) for lag in lags], axis=0))
+
     def _at(self, lag: int) -> Floats:
         if lag not in self._alike:
-            self._alike[lag] = self._tune.alike(self._hops, lag)
+            self._alike[lag] = self._tune.alike(self._hops, [lag])[0]
         return self._alike[lag]
 
 
@@ -276,7 +287,7 @@ def _fit(tune: _Tune, lag: float, compared: float) -> _Fit | None:
     if low < _LEAST_LIKE and middle < _LEAST_MIDDLE:
         return None
     others = [whole + d for d in range(-_NEAR, _NEAR + 1, 2) if abs(whole + d - lag) >= 1.5]
-    beside = np.max([pairs.likeness(at) for at in others], axis=0)
+    beside = pairs.best(others)
     near = np.maximum(here, np.maximum(pairs.likeness(lag - 0.5), pairs.likeness(lag + 0.5)))
     worst = float(np.sort(here)[: max(1, len(here) // 10)].mean())
     sharp = float(np.mean(near >= beside - 0.01))

@@ -1,14 +1,14 @@
 """Which speech is said again in the same call, word for word in the same voice, and therefore is a recording."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
 from probes.audio.frames import FRAME_S, from_half_db
+from probes.audio.search import Search
 from probes.audio.spectra import Floats
 
 STEP = 2  # frames: 40 ms
@@ -20,7 +20,7 @@ _SLOW = 31  # steps: what does not change within them is not compared
 _FLOOR_DB, _DEPTH_DB = -62.0, 34.0
 _SAMPLED = 10  # steps
 _BLOCK = 512  # steps
-_HOP = _BLOCK - _WINDOW
+_TOGETHER = 8  # stretches sought at once
 _SEARCHED, _LONGEST, _PART = (
     1024,
     round(6.0 / STEP_S),
@@ -101,15 +101,17 @@ def find_repeats(
     if len(usable) < 2:
         return []
     said = _Said(prints, usable)
+    asked = [len(usable) - 1] if newest_only else range(1, len(usable))
+    wanted = [which for which in asked if only is None or usable[which][0] in only]
     out = []
-    for which in [len(usable) - 1] if newest_only else range(1, len(usable)):
-        i, a, b, over = usable[which]
-        if only is not None and i not in only:
-            continue
-        found = said.before(which, b - a, over)
-        if found is not None:
-            similarity, earlier, shift, offset, length = found
-            out.append(Match(usable[earlier][0], i, shift, similarity, a + offset, a + offset + length))
+    for begin in range(0, len(wanted), _TOGETHER):
+        some = wanted[begin : begin + _TOGETHER]
+        again = said.before([(w, usable[w][2] - usable[w][1], usable[w][3]) for w in some])
+        for which, found in zip(some, again, strict=True):
+            if found is not None:
+                similarity, earlier, shift, offset, length = found
+                i, a = usable[which][:2]
+                out.append(Match(usable[earlier][0], i, shift, similarity, a + offset, a + offset + length))
     return out
 
 
@@ -138,13 +140,15 @@ def find_again(prints: Floats | Prints, patterns: list[tuple[int, int]], where: 
     for a, b in where:
         music[a:b] = True
     inside = np.concatenate([[0], np.cumsum(music)])
+    wanted = [prints[a : min(b, a + _LONGEST)] for a, b in patterns]
     found: list[Place] = []
     for start in range(0, len(prints), _PART):
-        part = prints[start : start + _PART + _LONGEST]
-        search = _Search(part)
-        for which, (a, b) in enumerate(patterns):
-            length = min(b - a, _LONGEST)
-            likeness = search.likeness(prints[a : a + length])[:_PART]
+        until = [min(_PART, len(prints) - start - len(words) + 1) for words in wanted]
+        if inside[min(start + _PART + _LONGEST, len(prints))] - inside[start] < _IN_MUSIC * min(map(len, wanted)):
+            continue
+        search = Search(prints[start : start + _PART + _LONGEST], _LONGEST, _SEARCHED)
+        for which, likeness in enumerate(search.likeness(wanted, until)):
+            length = len(wanted[which])
             at = start + np.arange(len(likeness))
             likeness[inside[at + length] - inside[at] < _IN_MUSIC * length] = 0
             limit = _AGAIN if length * STEP_S >= _LONG_S else _AGAIN_IF_SHORT
@@ -187,76 +191,47 @@ def comes_as_a_message(starts_s: list[float], periods_s: list[float]) -> bool:
     return float(with_the_tune.mean()) <= _WITH_TUNE_SHARE
 
 
-class _Search:
-    """A stretch of a call, ready to be searched for patterns by overlapping blocks."""
-
-    def __init__(self, rows: Floats) -> None:
-        self._length, hop = len(rows), _SEARCHED - _LONGEST
-        count = len(rows) // hop + 1
-        padded = np.zeros((count * hop + _SEARCHED, rows.shape[1]), np.float32)
-        padded[: len(rows)] = rows
-        blocks = np.lib.stride_tricks.sliding_window_view(padded, _SEARCHED, axis=0)[::hop][:count]
-        self._spectra, self._hop = fft.rfft(blocks, axis=2), hop
-        self._energy = np.concatenate([[0.0], np.cumsum(np.einsum("ij,ij->i", rows, rows), dtype=np.float64)])
-
-    def likeness(self, pattern: Floats) -> Floats:
-        """Return how alike the pattern is to what begins at each step."""
-        n = len(pattern)
-        if self._length < n:
-            return np.zeros(0, np.float32)
-        wanted = np.conj(fft.rfft(pattern.T, _SEARCHED, axis=1))
-        raw = fft.irfft(np.einsum("bck,ck->bk", self._spectra, wanted), _SEARCHED, axis=1)[:, : self._hop].ravel()
-        own = float((pattern**2).sum())
-        there = self._energy[n:] - self._energy[:-n]
-        return np.asarray(raw[: len(there)] / (np.sqrt(np.maximum(there, 0.25 * own) * own) + 1e-6), np.float32)
-
-
 class _Said:
     """All speech of a call laid end to end, ready to be searched."""
 
     def __init__(self, prints: Floats | Prints, usable: list[tuple[int, int, int, bool]]) -> None:
-        width = prints[:0].shape[1]
-        gap = np.zeros((30, width), np.float32)
+        gap = np.zeros((30, prints[:0].shape[1]), np.float32)
         self._starts = [a for _, a, _, _ in usable]
         lengths = [b - a + len(gap) for _, a, b, _ in usable]
         self._places = [0, *np.cumsum(lengths).tolist()]
         self._owner = np.repeat(np.arange(len(usable), dtype=np.int32), lengths)
         self._all = np.concatenate([part for _, a, b, _ in usable for part in (prints[a:b], gap)])
-        # correlation by overlapping blocks: a query is far shorter than all that was said
-        count = len(self._all) // _HOP + 1
-        padded = np.concatenate([self._all, np.zeros((count * _HOP + _BLOCK - len(self._all), width), np.float32)])
-        blocks = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK, axis=0)[::_HOP][:count]
-        self._spectra = fft.rfft(blocks, axis=2)  # (block, band, bin)
-        self._energy = np.concatenate([[0.0], np.cumsum((self._all**2).sum(axis=1), dtype=np.float64)])
+        self._search = Search(self._all, _WINDOW, _BLOCK)
 
-    def before(self, which: int, length: int, over: bool) -> tuple[float, int, int, int, int] | None:
-        """Return similarity, earlier stretch, shift, offset and length of what stretch `which` says again."""
-        place = self._places[which]
+    def before(self, stretches: list[tuple[int, int, bool]]) -> Iterator[tuple[float, int, int, int, int] | None]:
+        """Return similarity, earlier stretch, shift, offset and length of what each stretch says again.
+
+        Args:
+            stretches: which one, its length, and whether music is under it.
+        """
+        wanted = [(which, offset, n) for which, n, _ in stretches for offset in _offsets(n)]
+        windows, until = [], []
+        for which, offset, length in wanted:
+            n, first = min(_WINDOW, length), self._places[which] + offset
+            windows.append(self._all[first : first + n])
+            until.append(self._places[which] - n + 1)
+        best = dict(zip(wanted, self._search.best(windows, until), strict=True))
+        for which, length, over in stretches:
+            yield self._said_again(which, length, over, best)
+
+    def _said_again(
+        self, which: int, length: int, over: bool, best: dict[tuple[int, int, int], tuple[float, int]]
+    ) -> tuple[float, int, int, int, int] | None:
+        place, n = self._places[which], min(_WINDOW, length)
         limit = (_OVER_MUSIC if over else _CLEAN) + (0.06 if length * STEP_S < 2 else 0)
-        for offset in [0] if length <= _WINDOW else sorted({0, (length - _WINDOW) // 2, length - _WINDOW}):
-            n = min(_WINDOW, length)
-            score, at = self._search(place, offset, n)
+        for offset in _offsets(length):
+            score, at = best[which, offset, length]
             if score < limit or self._share(place, length, at - offset) < _SHARE:
                 continue
             earlier = int(self._owner[at + n // 2])  # its middle: its first step may lie in the gap before it
             shift = (self._starts[which] + offset) - (self._starts[earlier] + at - self._places[earlier])
             return score, earlier, shift, offset, n
         return None
-
-    def _search(self, place: int, offset: int, n: int) -> tuple[float, int]:
-        """Return the best likeness of one window with what was said before `place`, and where."""
-        query = self._all[place + offset : place + offset + n]
-        last = place - n + 1
-        if last <= 0:
-            return 0.0, 0
-        wanted = np.conj(fft.rfft(query.T, _BLOCK, axis=1))
-        product = np.einsum("bck,ck->bk", self._spectra[: last // _HOP + 1], wanted)
-        raw = fft.irfft(product, _BLOCK, axis=1)[:, :_HOP].ravel()[:last]
-        own = float((query**2).sum())
-        there = self._energy[n : place + 1] - self._energy[:last]
-        score = raw / (np.sqrt(np.maximum(there, 0.25 * own) * own) + 1e-6)
-        at = int(score.argmax())
-        return float(score[at]), at
 
     def _share(self, place: int, length: int, at: int) -> float:
         """Return how much of a stretch is the same as what begins at `at`."""
@@ -266,3 +241,8 @@ class _Said:
         alike = uniform_filter1d(np.einsum("ij,ij->i", now, then), 25)
         size = uniform_filter1d((now**2).sum(axis=1), 25) * uniform_filter1d((then**2).sum(axis=1), 25)
         return float(np.sum(alike > 0.45 * np.sqrt(size) + 1e-6)) / length
+
+
+def _offsets(length: int) -> list[int]:
+    """Return where the windows of a stretch begin that are sought in what was said before."""
+    return [0] if length <= _WINDOW else sorted({0, (length - _WINDOW) // 2, length - _WINDOW})

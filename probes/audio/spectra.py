@@ -62,6 +62,7 @@ def _k_weights() -> Floats:
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 _HANN *= np.float32(math.sqrt(2.0 / (WINDOW * float(np.sum(_HANN**2)))))  # the power's sum is then the mean square
 _MEAN = np.full(FRAME, 1 / FRAME, np.float32)
+_ONES = np.ones(PART * FRAME, np.float32)
 _FIRST_OF = np.arange(PART) * _BINS  # where each spectrum of a part begins
 _NEAR = np.arange(-2, 3)[:, None]  # bins around a peak
 
@@ -74,6 +75,16 @@ def _projection() -> Floats:
 
 
 _PROJECT = _projection()
+
+
+def _mean_squares(samples: Floats, room: Floats) -> Floats:
+    """Return the mean square of each frame without its constant part."""
+    flat = room.reshape(-1)
+    # most of what is constant is taken away first: a small difference of large squares would be noise
+    np.subtract(samples, np.float32(samples @ _ONES[: len(samples)] / len(samples)), out=flat)
+    square = np.einsum("ij,ij->i", room, room)
+    square *= np.float32(1 / FRAME)
+    return np.asarray(np.maximum(square - (room @ _MEAN) ** 2, 0), np.float32)
 
 
 class _Room:
@@ -117,7 +128,7 @@ class Spectra:
         full = samples.max() >= _FULL or samples.min() <= -_FULL
         block = Block(
             self._bands[:count],
-            self._square[:count] / np.float32(FRAME),
+            self._square[:count].copy(),
             np.abs(body).max(axis=1) >= _FULL if full else np.zeros(count, np.bool_),
             self._persistence(count),
             *self._peaks(count),
@@ -129,9 +140,7 @@ class Spectra:
     def _work_out(self, samples: Floats, rows: slice) -> None:
         """Work out as many frames as there is room for at once."""
         room, count = self._room, rows.stop - rows.start
-        body = samples[LEFT : LEFT + count * FRAME].reshape(count, FRAME)
-        rest = np.subtract(body, (body @ _MEAN)[:, None], out=room.body[:count])
-        np.einsum("ij,ij->i", rest, rest, out=self._square[rows])
+        self._square[rows] = _mean_squares(samples[LEFT : LEFT + count * FRAME], room.body[:count])
         windows: Floats = np.ndarray((count, WINDOW), np.float32, samples, strides=(4 * FRAME, 4))
         windowed = room.windowed[:count]
         windowed[:] = windows  # first side by side: twice as fast

@@ -114,14 +114,14 @@ def _continues(a: Named, b: Named, others: list[Tone], level_dbfs: Floats) -> bo
 
 def _quiet(start_s: float, end_s: float, level: float, level_dbfs: Floats) -> bool:
     between = level_dbfs[int(start_s / FRAME_S) + 2 : int(end_s / FRAME_S) - 1]
-    return len(between) == 0 or float(np.mean(between > level - 9)) < (0.45 if end_s - start_s < 0.9 else 0.1)
+    most = 0.45 if end_s - start_s < 0.9 else 0.1
+    return len(between) == 0 or int(np.count_nonzero(between > level - 9)) / len(between) < most
 
 
 def _notes(peaks_hz: Floats, shares: Floats) -> tuple[Floats, Floats]:
     """Return the lower and the higher note of each frame; the higher is 0 where there is one note."""
-    two = shares[:, 1] >= _SECOND
-    low = np.where(two, peaks_hz.min(axis=1), peaks_hz[:, 0])
-    return low, np.where(two, peaks_hz.max(axis=1), np.float32(0))
+    two, one, other = shares[:, 1] >= _SECOND, peaks_hz[:, 0], peaks_hz[:, 1]
+    return np.where(two, np.minimum(one, other), one), np.where(two, np.maximum(one, other), np.float32(0))
 
 
 def _steady(
@@ -135,7 +135,7 @@ def _steady(
         share = shares[part]
         low, high = _notes(peaks_hz[part], share)
         told = np.zeros(len(low), np.bool_) if log_odds is None else log_odds[part, TONE] > -0.5
-        like = (share.sum(axis=1) >= np.where(told, _PURE_WHEN_TOLD, _PURE)) & (level_dbfs[part] > -62)
+        like = (share[:, 0] + share[:, 1] >= np.where(told, _PURE_WHEN_TOLD, _PURE)) & (level_dbfs[part] > -62)
         steady_hz = np.where(told[1:] & told[:-1], 2 * _STEADY_HZ, _STEADY_HZ)
         two = high > 0
         same[start : start + _BLOCK] = (
@@ -191,8 +191,7 @@ def _burst(a: int, b: int, peaks_hz: Floats | Coarse, shares: Floats | Coarse, l
         return None
     inner = slice(a, b)
     level = quantile(level_dbfs[inner], 0.7)
-    within = np.abs(level_dbfs[inner] - level) < 2.5
-    if b - a > 5 and within.mean() < 0.6:
+    if b - a > 5 and np.count_nonzero(np.abs(level_dbfs[inner] - level) < 2.5) < 0.6 * (b - a):
         return None
     while a < b and level_dbfs[a] < level - 9:
         a += 1
@@ -212,7 +211,7 @@ def _burst(a: int, b: int, peaks_hz: Floats | Coarse, shares: Floats | Coarse, l
     quiet_before = len(before) == 0 or float(before.min()) < level - 9
     quiet_after = len(after) == 0 or float(after.min()) < level - 9
     alone = quiet_before and quiet_after
-    steady = float(np.std(low)) < 4 and b - a >= 10
+    steady = b - a >= 10 and float(np.std(low)) < 4
     hz = (hz_low, hz_high) if hz_high else (hz_low,)
     clear = alone and len(before) > 0 and len(after) > 0 and float(max(before.min(), after.min())) < level - 25
     return Burst(start_s, end_s, hz, level, alone or steady, clear)
