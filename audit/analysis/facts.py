@@ -82,30 +82,51 @@ def read_facts(events: Sequence[Event], plan: Plan) -> Facts:
     ordered, duplicates = _in_order(events)
     facts = Facts(None, None, None, {}, ordered, duplicates, 0, 0)
     scenarios = {scenario.id: scenario for scenario in plan.scenarios}
-    latest = ordered[0].at_utc if ordered else None
-    cases, takers = facts.cases, _TAKERS
+    by_case: dict[str, list[Event]] = {}
+    latest: datetime | None = None
     for event in ordered:
-        at, kind = event.at_utc, type(event.what)
-        if latest is not None and at < latest:
-            facts.backwards += kind not in _LATE_WRITTEN
+        if latest is not None and event.at_utc < latest:
+            facts.backwards += type(event.what) not in _LATE_WRITTEN
         else:
-            latest = at
-        take = takers.get(kind)
-        if take is not None:
-            if event.case is None:
-                continue
-            case = cases.get(event.case)
-            if case is not None:
-                take(case, case.contacts.get(event.contact) if event.contact is not None else None, event)
-            else:
-                facts.homeless += 1
-        elif kind in _OF_THE_AUDIT:
-            _of_the_audit(facts, event, scenarios)
+            latest = event.at_utc
+        if event.case is None:
+            _of_the_audit(facts, event)
+        elif (of_case := by_case.get(event.case)) is not None:
+            of_case.append(event)
+        else:
+            by_case[event.case] = [event]
     facts.last_at_utc = latest
-    for case in facts.cases.values():
+    # Case by case from here on: what belongs together lies together in the processor's memory, too.
+    found = [_read_case(facts, of_case, scenarios) for of_case in by_case.values()]
+    cases = sorted((case for case in found if case is not None), key=lambda case: case.opened.seq)
+    facts.cases = {case.id: case for case in cases}
+    return facts
+
+
+def _of_the_audit(facts: Facts, event: Event) -> None:
+    if isinstance(event.what, AuditStarted):
+        facts.started = event
+    elif isinstance(event.what, AuditEnded):
+        facts.ended = event
+
+
+def _read_case(facts: Facts, events: Sequence[Event], scenarios: Mapping[str, Scenario]) -> Case | None:
+    """Return the case of these events; None, and all of them counted as homeless, if it was never opened."""
+    case: Case | None = None
+    for event in events:
+        what = event.what
+        take = _TAKERS.get(type(what))
+        if take is None:
+            if case is None and isinstance(what, CaseOpened):
+                case = _open_case(event, what, scenarios)
+        elif case is None:
+            facts.homeless += 1
+        else:
+            take(case, case.contacts.get(event.contact or ""), event)
+    if case is not None:
         _read_messages(case)
         case.settle()
-    return facts
+    return case
 
 
 def _read_messages(case: Case) -> None:
@@ -117,17 +138,6 @@ def _read_messages(case: Case) -> None:
         else:
             assert isinstance(message.event.what, MessageSeen)
             message.reading = read_message(message.event.what, ours)
-
-
-def _of_the_audit(facts: Facts, event: Event, scenarios: Mapping[str, Scenario]) -> None:
-    what = event.what
-    if isinstance(what, CaseOpened):
-        if event.case is not None and event.case not in facts.cases:
-            facts.cases[event.case] = _open_case(event, what, scenarios)
-    elif isinstance(what, AuditStarted):
-        facts.started = event
-    elif isinstance(what, AuditEnded):
-        facts.ended = event
 
 
 def _in_order(events: Sequence[Event]) -> tuple[Sequence[Event], int]:
@@ -283,8 +293,6 @@ def _read_value(case: Case, contact: Contact | None, event: Event) -> None:
 
 _OURS = Reading(MessageKind.OURS, "", 1.0)
 _UNREAD = Reading(MessageKind.UNSURE, "", 0.0)
-
-_OF_THE_AUDIT = frozenset({AuditStarted, AuditEnded, CaseOpened})
 
 # Moments of the carrier or of the recording: written down when they become known, and rightly out of order.
 _LATE_WRITTEN = frozenset(

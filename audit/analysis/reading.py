@@ -9,10 +9,9 @@ confidence, and waits for a person. Which words came from the author is `reading
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from functools import lru_cache
 
 from audit.analysis.reading_due import has_due_words, read_due
@@ -26,6 +25,7 @@ from audit.analysis.reading_languages import (
     languages_by,
     languages_of,
 )
+from audit.analysis.reading_signs import LONG, ON_MACHINES, PROMISING, CueKind, MessageKind, Shown, weigh
 from audit.analysis.reading_text import has_words, own_words, sentences, shown, without_ours
 from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar
@@ -45,50 +45,6 @@ __all__ = [
     "read_message",
     "settles",
 ]
-
-
-class MessageKind(StrEnum):
-    """What a message is. Only `ANSWER` counts as a person's response.
-
-    `RECEIPT`: a machine says that our words arrived. `MACHINE`: any other machine's words (a bot's, an absence, a
-    survey, an undeliverable mail, suggested articles). `NOTICE`: an entry without words of anybody (a status change).
-    """
-
-    OURS = "ours"
-    RECEIPT = "receipt"
-    MACHINE = "machine"
-    NOTICE = "notice"
-    ANSWER = "answer"
-    UNSURE = "unsure"
-
-
-class CueKind(StrEnum):
-    """What the vendor's words seem to say, ask for or admit; a suggestion until a person confirms it.
-
-    `ELSEWHERE`: we are sent to another way of contact ("call us", "log in to read it").
-    """
-
-    NEW_TICKET = "new_ticket"
-    RESTART = "restart"
-    APOLOGY = "apology"
-    QUESTION = "question"
-    ASKED_AGAIN = "asked_again"
-    UPDATE = "update"
-    SOLUTION = "solution"
-    REFUSAL = "refusal"
-    REASON = "reason"
-    ALTERNATIVE = "alternative"
-    CLOSED = "closed"
-    CLOSED_WITHOUT_ANSWER = "closed_without_answer"
-    UPSELL = "upsell"
-    PROMISE = "promise"
-    HAND_OFF = "hand_off"
-    SURVEY = "survey"
-    AWAY = "away"
-    BOUNCE = "bounce"
-    HOLD_PERMISSION = "hold_permission"
-    RECORDING_NOTICE = "recording_notice"
-    ELSEWHERE = "elsewhere"
 
 
 @plentiful(frozen=True, slots=True)
@@ -129,33 +85,8 @@ class FoundPromise:
     confidence: float
 
 
-_SURE_MACHINE = ("away", "survey", "bounce", "robot")
-_SUBSTANCE = frozenset(
-    {
-        CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.ASKED_AGAIN, CueKind.UPDATE, CueKind.NEW_TICKET,
-        CueKind.RESTART, CueKind.UPSELL, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.HAND_OFF,
-        CueKind.ELSEWHERE, CueKind.HOLD_PERMISSION,
-    }
-)  # fmt: skip
-_ON_RECEIPTS = frozenset({CueKind.PROMISE, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE})
-_ON_MACHINES = _ON_RECEIPTS | {
-    CueKind.NEW_TICKET, CueKind.RESTART, CueKind.CLOSED, CueKind.CLOSED_WITHOUT_ANSWER, CueKind.UPSELL,
-    CueKind.RECORDING_NOTICE, CueKind.ELSEWHERE,
-}  # fmt: skip
-_SIMPLE = (
-    CueKind.NEW_TICKET, CueKind.RESTART, CueKind.APOLOGY, CueKind.UPDATE, CueKind.HAND_OFF, CueKind.SOLUTION,
-    CueKind.REFUSAL, CueKind.CLOSED, CueKind.UPSELL, CueKind.SURVEY, CueKind.AWAY, CueKind.BOUNCE,
-    CueKind.HOLD_PERMISSION, CueKind.RECORDING_NOTICE,
-)  # fmt: skip
-# What a sentence cannot be at the same time: whoever asks for a new ticket has not solved anything by it.
-_NOT_WITH = {
-    "solution": ("restart", "new_ticket", "hand_off", "question"),
-    "question": ("survey", "hold_permission", "new_ticket", "upsell", "robot"),
-    "closed": ("survey",),
-}
 _PLAIN = 0.7
 """A kind of less confidence than this rests on no plain sign: it waits for a person's look."""
-_ANSWERING = frozenset({CueKind.SOLUTION, CueKind.REFUSAL, CueKind.QUESTION, CueKind.REASON})
 
 
 def plain(text: str) -> str:
@@ -209,9 +140,7 @@ def _weighed(reading: Reading, sign: MachineSign) -> Reading:
         elif reading.kind is not MessageKind.UNSURE or weak or reading.confidence >= 0.5:
             return reading
     confidence = 0.85 if sign.weight is Weight.DECLARED else 0.7
-    return Reading(
-        MessageKind.MACHINE, sign.quote, confidence, tuple(c for c in reading.cues if c.kind in _ON_MACHINES)
-    )
+    return Reading(MessageKind.MACHINE, sign.quote, confidence, tuple(c for c in reading.cues if c.kind in ON_MACHINES))
 
 
 @plentiful(frozen=True, slots=True)
@@ -259,19 +188,28 @@ def _was_numbered(question: str, said: str) -> bool:
 class _Sentence:
     """A sentence as it is matched. Desks write the same ones again and again around what is new, hence the store.
 
-    `signs` are those that it shows, by language: worked out when a text first takes it for that language's.
+    `shows` is what it shows, by the languages that a text is taken for: worked out when a text first is.
     """
 
     text: str
     folded: str
     common: CommonWords
-    signs: dict[str, list[str]] = field(default_factory=dict)
+    shows: dict[tuple[Language, ...], Shown] = field(default_factory=dict)
 
-    def signs_of(self, language: Language) -> list[str]:
-        found = self.signs.get(language.code)
+    def shown_in(self, languages: tuple[Language, ...]) -> Shown:
+        found = self.shows.get(languages)
         if found is None:
-            found = self.signs[language.code] = language.signs_of(self.folded)
+            found = self.shows[languages] = self._shown_in(languages)
         return found
+
+    def _shown_in(self, languages: tuple[Language, ...]) -> Shown:
+        signs: dict[str, float] = {}
+        for language in languages:
+            for name in language.signs_of(self.folded):
+                signs.setdefault(name, language.signs[name].confidence)
+        promises = not signs.keys().isdisjoint(PROMISING) and "away" not in signs
+        has_due = promises and any(has_due_words(self.folded, language) for language in languages)
+        return Shown(tuple(signs.items()), has_due, len(self.folded) > LONG)
 
 
 @lru_cache(maxsize=16384)
@@ -289,147 +227,28 @@ def _read(words: str, subject: str) -> _Found:
         sum([sentence.common.words for sentence in known]),
     )
     languages = languages_by(common.counts)
-    parts = [(sentence.text, sentence.folded) for sentence in known]
-    signs: dict[str, list[int]] = {}
-    confidences: dict[str, float] = {}
-    for number, sentence in enumerate(known):
-        for language in languages:
-            for name in sentence.signs_of(language):
-                places = signs.setdefault(name, [])
-                if not places or places[-1] != number:
-                    places.append(number)
-                    confidences[name] = language.signs[name].confidence
-    cues = _cues(parts, signs, confidences, languages)
-    kind, place, confidence = _kind(parts, signs, cues, folded(subject), common.is_known, languages)
-    if kind is MessageKind.MACHINE:
-        cues = tuple(cue for cue in cues if cue.kind in _ON_MACHINES)
-    if kind in (MessageKind.RECEIPT, MessageKind.NOTICE):
-        cues = tuple(cue for cue in cues if cue.kind in _ON_RECEIPTS)
-    questions = tuple(_questions(parts, signs.get("question", ())))
-    quote = shown(parts[place][0]) if parts else shown(words[:200])
-    return _Found(Reading(kind, quote, confidence, cues), questions, languages)
+    announced = _announces(folded(subject), languages)
+    shown_by = tuple([sentence.shown_in(languages) for sentence in known])
+    weighed = weigh(shown_by, announced=announced, known=common.is_known)
+    quote = shown(known[weighed.place].text) if known else shown(words[:200])
+    cues = tuple([Cue(kind, shown(known[place].text), confidence) for kind, place, confidence in weighed.cues])
+    questions = tuple(_questions([(each.text, each.folded) for each in known], weighed.questions))
+    return _Found(Reading(weighed.kind, quote, weighed.confidence, cues), questions, languages)
 
 
-def _alone(name: str, places: Sequence[int], signs: Mapping[str, Sequence[int]]) -> Sequence[int]:
-    """Return the places of a sign where nothing stands that it cannot be said with."""
-    if name not in _NOT_WITH:
-        return places
-    others = {place for other in _NOT_WITH[name] for place in signs.get(other, ())}
-    return [place for place in places if place not in others] if others else places
+def _announces(subject: str, languages: Sequence[Language]) -> bool:
+    """Whether a mail's subject says that a machine wrote it."""
+    return bool(subject) and any(
+        language.signs[name].search(subject) for language in languages for name in ("automatic", "away", "bounce")
+    )
 
 
 def _questions(parts: Sequence[tuple[str, str]], places: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """Yield the sentences that ask; a list after one ("I'd need:") is asked for too."""
+    """Yield the sentences at these places; a list after one ("I'd need:") is asked for too."""
     for number in places:
         yield parts[number]
         if parts[number][1].endswith(":"):
             yield from (part for part in parts[number + 1 : number + 9] if len(part[1]) <= 60)
-
-
-def _cues(
-    parts: Sequence[tuple[str, str]],
-    signs: Mapping[str, Sequence[int]],
-    confidences: Mapping[str, float],
-    languages: Sequence[Language],
-) -> tuple[Cue, ...]:
-    """Return the cues, each once with its first words; a promise for each sentence that makes one."""
-    signs = {name: _alone(name, places, signs) for name, places in signs.items()}
-    cues = [Cue(kind, shown(parts[signs[kind][0]][0]), confidences[kind]) for kind in _SIMPLE if signs.get(kind)]
-    if elsewhere := sorted({*signs.get("elsewhere", ()), *signs.get("login", ())}):
-        cues.append(Cue(CueKind.ELSEWHERE, shown(parts[elsewhere[0]][0]), confidences.get("elsewhere", 0.8)))
-    if asks := signs.get("question"):
-        cues.append(Cue(CueKind.QUESTION, shown(parts[asks[0]][0]), confidences["question"]))
-    if again := signs.get("again_words"):
-        cues.append(Cue(CueKind.ASKED_AGAIN, shown(parts[again[0]][0]), confidences["again_words"]))
-    if refused := signs.get("refusal"):
-        near = [number for number in signs.get("reason", ()) if refused[0] - 1 <= number <= refused[-1] + 2]
-        if near:
-            cues.append(Cue(CueKind.REASON, shown(parts[near[0]][0]), confidences["reason"]))
-        if others := signs.get("alternative"):
-            cues.append(Cue(CueKind.ALTERNATIVE, shown(parts[others[0]][0]), confidences["alternative"]))
-    kinds = {cue.kind for cue in cues}
-    if CueKind.CLOSED in kinds and not kinds & _ANSWERING:
-        cues = [
-            Cue(CueKind.CLOSED_WITHOUT_ANSWER, cue.quote, cue.confidence) if cue.kind is CueKind.CLOSED else cue
-            for cue in cues
-        ]
-    promised = sorted({*signs.get("promise", ()), *signs.get("promised_contact", ())})
-    for number in promised:
-        sentence, text = parts[number]
-        if number in signs.get("away", ()):
-            continue
-        if any(has_due_words(text, language) for language in languages):
-            cues.append(Cue(CueKind.PROMISE, shown(sentence), confidences.get("promise", 0.75)))
-        elif number in signs.get("vague_soon", ()):
-            cues.append(Cue(CueKind.PROMISE, shown(sentence), confidences["vague_soon"]))
-    return tuple(cues)
-
-
-def _kind(
-    parts: Sequence[tuple[str, str]],
-    signs: Mapping[str, Sequence[int]],
-    cues: Sequence[Cue],
-    subject: str,
-    known: bool,
-    languages: Sequence[Language],
-) -> tuple[MessageKind, int, float]:
-    """Weigh a machine's signs against a person's; return the kind, the sentence it rests on and the confidence."""
-    receipts, automatic = signs.get("receipt", ()), signs.get("automatic", ())
-    machine = sorted({number for name in _SURE_MACHINE for number in signs.get(name, ())})
-    from_machine = {*receipts, *automatic, *machine, *signs.get("promised_contact", ()), *signs.get("articles", ())}
-    person = [number for number in signs.get("person", ()) if number not in from_machine]
-    engaged = [number for number in signs.get("engaged", ()) if number not in from_machine]
-    substance = [cue for cue in cues if cue.kind in _SUBSTANCE]
-    warm = len(person) + 0.6 * len(engaged) + (0.5 if substance else 0.0)
-    announced = bool(subject) and any(
-        language.signs[name].search(subject) for language in languages for name in ("automatic", "away", "bounce")
-    )
-    if signs.get("system") and len(parts) <= 3 and not person and not engaged and not machine:
-        return MessageKind.NOTICE, signs["system"][0], 0.85
-    if machine:
-        # "I am Sky, ask me anything", "Ms Osei stands in for me": words of a person's kind that say nothing of our case
-        alone = (signs.get("away") or signs.get("robot")) and len(person) <= 1 and not engaged and not substance
-        if signs.get("bounce") or alone or len(machine) > len(person) or ("robot" in signs and not person):
-            return MessageKind.MACHINE, machine[0], 0.9 if not person else 0.7
-        if warm >= 2 and machine[0] > 0:
-            return MessageKind.ANSWER, person[0], 0.7  # a person's words with a survey or the like at the end
-        return (MessageKind.UNSURE, machine[0], 0.5) if person else (MessageKind.MACHINE, machine[0], 0.9)
-    if signs.get("auto_closed") and not person and not engaged:
-        return MessageKind.MACHINE, signs["auto_closed"][0], 0.85
-    if len(signs.get("form", ())) >= 2 and not person and not engaged:
-        return MessageKind.RECEIPT, signs["form"][0], 0.8
-    if receipts:
-        if warm >= 2.1:
-            return MessageKind.ANSWER, (person or engaged)[0], 0.7
-        if warm >= 1 and (person or engaged):
-            return MessageKind.UNSURE, receipts[0], 0.5
-        return MessageKind.RECEIPT, receipts[0], 0.93 if automatic or announced else 0.9
-    if automatic or announced:
-        if person:
-            return MessageKind.UNSURE, (automatic or person)[0], 0.5
-        if signs.get("courtesy") or signs.get("promised_contact"):
-            return MessageKind.RECEIPT, (automatic or signs.get("courtesy") or signs["promised_contact"])[0], 0.85
-        return MessageKind.MACHINE, automatic[0] if automatic else 0, 0.8
-    if person:
-        return MessageKind.ANSWER, person[0], 0.9
-    if signs.get("login") and not engaged:
-        return MessageKind.MACHINE, signs["login"][0], 0.8
-    polite = signs.get("courtesy", ()) or signs.get("promised_contact", ())
-    if engaged:
-        return MessageKind.ANSWER, engaged[0], 0.8
-    if signs.get("articles"):
-        return MessageKind.MACHINE, signs["articles"][0], 0.75
-    if polite and not substance:
-        beside = [number for number in range(len(parts)) if number not in (*signs.get("courtesy", ()), *from_machine)]
-        long_beside = [number for number in beside if len(parts[number][1]) > 40]
-        if len(long_beside) >= 2:
-            return MessageKind.UNSURE, polite[0], 0.5
-        return MessageKind.RECEIPT, polite[0], 0.75
-    if substance:
-        return MessageKind.ANSWER, 0, 0.8
-    if known:
-        return MessageKind.ANSWER, 0, 0.65
-    return MessageKind.UNSURE, 0, 0.3
 
 
 _UNDER_WAY = frozenset(

@@ -58,7 +58,7 @@ class TimeWords:
     day_first: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
     """One language: its common words (to know it by), its rules by sign, its words for time."""
 
@@ -79,14 +79,7 @@ class Language:
 
     def signs_of(self, sentence: str) -> list[str]:
         """Return the names of the signs that a folded sentence shows; the same as `search` of each of them says."""
-        candidates: dict[str, list[Rule]] = {}
-        for name, rule in self.index.candidates(sentence):
-            candidates.setdefault(name, []).append(rule)
-        return [
-            name
-            for name, rules in candidates.items()
-            if any(rule.pattern.search(sentence) for rule in rules) and not self.signs[name].excludes(sentence)
-        ]
+        return [name for name in self.index.shown_by(sentence) if not self.signs[name].excludes(sentence)]
 
 
 def language_codes() -> tuple[str, ...]:

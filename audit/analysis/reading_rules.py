@@ -1,14 +1,15 @@
-"""Rules on words: patterns, the literal parts of which one must occur for a pattern to be tried, and an index of them.
+"""Rules on words: patterns, the literal parts that must occur for a pattern to be tried, and an index of them.
 
-A language has a thousand patterns, and a sentence shows a handful of them. So each pattern's literal parts ("stems")
-are worked out, and a pattern is tried only on a sentence that holds one of its own.
+A language has a thousand patterns, and a sentence shows a handful of them. So each pattern's literal parts are worked
+out, and a pattern is tried only on a sentence that holds one of the most telling ones ("stems") and, as far as three
+signs of each tell ("grams"), the others too: looking for these takes a tenth of the time of trying a pattern.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,6 +56,25 @@ class Rule:
         return stems_of(self.text)
 
     @cached_property
+    def _needs(self) -> tuple[tuple[frozenset[str], ...], ...]:
+        """The first three signs of the parts that must occur, per alternative and place of the pattern."""
+        alternatives, _ = _alternatives(self.text, 0)
+        return tuple(
+            tuple(frozenset([part[:3] for part in place]) for place in places if min(map(len, place)) >= 3)
+            for places in alternatives
+        )
+
+    def may_fit(self, grams: set[str]) -> bool:
+        """Whether a sentence of these grams may have, for one of the alternatives, a part for every place."""
+        for places in self._needs:
+            for needed in places:
+                if grams.isdisjoint(needed):
+                    break
+            else:
+                return True
+        return False
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The compiled pattern.
 
@@ -81,14 +101,17 @@ class RuleSet:
 
     def excludes(self, sentence: str) -> bool:
         """Whether a sentence never shows the sign, whatever else it says."""
-        return any(
-            any(stem in sentence for stem in rule.stems) and rule.pattern.search(sentence) is not None
-            for rule in self.excluded
-        )
+        for rule in self.excluded:
+            for stem in rule.stems:
+                if stem in sentence:
+                    if rule.pattern.search(sentence) is not None:
+                        return True
+                    break
+        return False
 
 
 class StemIndex:
-    """Finds the rules of which a stem occurs in a sentence, without trying every stem.
+    """Finds the signs that a sentence shows, without trying the stems of all their rules.
 
     Each stem stands under three of its signs, the rarest ones, so that of a thousand stems a sentence tries some tens.
     """
@@ -109,17 +132,21 @@ class StemIndex:
                 self._short.append((stem, rules_of))
         self._grams = frozenset(self._by_gram)
 
-    def candidates(self, sentence: str) -> Iterator[tuple[str, Rule]]:
-        """Yield each rule with the name of its sign, once."""
+    def shown_by(self, sentence: str) -> list[str]:
+        """Return the names of the signs of which a rule fits a folded sentence."""
+        shown: dict[str, None] = {}
         tried: set[int] = set()
-        groups = [self._short, *(self._by_gram[gram] for gram in self._grams.intersection(_grams(sentence)))]
+        grams = _grams(sentence)
+        groups = [self._short, *[self._by_gram[gram] for gram in self._grams.intersection(grams)]]
         for group in groups:
             for stem, rules_of in group:
                 if stem in sentence:
                     for name, rule in rules_of:
-                        if id(rule) not in tried:
+                        if name not in shown and id(rule) not in tried:
                             tried.add(id(rule))
-                            yield name, rule
+                            if rule.may_fit(grams) and rule.pattern.search(sentence) is not None:
+                                shown[name] = None
+        return list(shown)
 
 
 def _grams(text: str) -> set[str]:

@@ -281,7 +281,7 @@ def sentences(text: str) -> list[str]:
     begin = 0
     for stop in _STOP.finditer(text):
         sign, at = stop.group(), stop.start()
-        if sign[0] == "." and "\n" not in sign and _ABBREVIATED.search(text, max(0, at - 8), at):
+        if sign[0] == "." and "\n" not in sign and _is_abbreviated(text[max(0, at - 8) : at], at <= 8):
             follows = text[stop.end() : stop.end() + 1]
             before = text[max(0, at - 4) : at]
             if not follows.isupper() or before[-1:].isdigit() or "." in before:
@@ -292,6 +292,12 @@ def sentences(text: str) -> list[str]:
             return found
     _add(found, text[begin:])
     return found
+
+
+@lru_cache(maxsize=8192)
+def _is_abbreviated(end: str, is_whole: bool) -> bool:
+    """Return whether a text that ends so, or is no more than that, ends with a word that has a stop of its own."""
+    return _ABBREVIATED.search(end if is_whole else f".{end}") is not None
 
 
 def _add(found: list[str], sentence: str) -> None:
