@@ -262,13 +262,16 @@ class _Pairs:
             alike = rest * alike + share * self._at(first + 1)
             energy = rest * rest * energy + share * share * self._tune.energy[first + 1 : first + 1 + n]
             energy += (2 * rest * share) * self._tune.to_next[first : first + n]
-        size = np.sqrt(self._own * _sums(self._both * energy, self.starts) + np.float32(1e-6))
-        return np.asarray(_windows(alike, self.starts) / size)
+        return np.asarray(_windows(alike, self.starts) / self._sizes(self._both * energy))
 
     def best(self, lags: list[int]) -> Floats:
-        """Return how alike each stretch is at that of some lags at which it is most alike."""
-        self._alike.update(zip(lags, self._tune.alike(self._hops, lags), strict=True))
-        return np.asarray(np.max([self.likeness(lag) for lag in lags], axis=0))
+        """Return how alike each stretch is at that of some lags at which it is most alike; whole steps."""
+        alike, whole = self._tune.alike(self._hops, lags), self._hops * _HOP
+        energy = np.stack([self._both[:whole] * self._tune.energy[lag : lag + whole] for lag in lags])
+        return np.asarray((_windows(alike, self.starts) / self._sizes(energy)).max(axis=0))
+
+    def _sizes(self, energy: Floats) -> Floats:
+        return np.asarray(np.sqrt(self._own * _sums(energy, self.starts) + np.float32(1e-6)))
 
     def _at(self, lag: int) -> Floats:
         if lag not in self._alike:
@@ -309,11 +312,16 @@ def _products(one: Floats, other: Floats) -> Floats:
 
 def _sums(values: Floats, starts: NDArray[np.intp]) -> Floats:
     """Return the sums over a window from each start on; windows start at whole hops and are whole hops long."""
-    return _windows(values[: len(values) // _HOP * _HOP].reshape(-1, _HOP) @ _ONES, starts)
+    hops = values.shape[-1] // _HOP
+    return _windows(values[..., : hops * _HOP].reshape(*values.shape[:-1], hops, _HOP) @ _ONES, starts)
 
 
 def _windows(hops: Floats, starts: NDArray[np.intp]) -> Floats:
-    return np.asarray(np.convolve(hops, _ONES[: _WINDOW // _HOP], "valid")[starts // _HOP])
+    count = hops.shape[-1] - _WINDOW // _HOP + 1
+    total = hops[..., :count].copy()
+    for later in range(1, _WINDOW // _HOP):
+        total += hops[..., later : later + count]
+    return np.asarray(total[..., starts // _HOP])
 
 
 def candidates(heard: Floats, music: NDArray[np.bool_]) -> list[tuple[float, float]]:

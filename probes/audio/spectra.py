@@ -82,8 +82,7 @@ def _mean_squares(samples: Floats, room: Floats) -> Floats:
     flat = room.reshape(-1)
     # most of what is constant is taken away first: a small difference of large squares would be noise
     np.subtract(samples, np.float32(samples @ _ONES[: len(samples)] / len(samples)), out=flat)
-    square = np.einsum("ij,ij->i", room, room)
-    square *= np.float32(1 / FRAME)
+    square = np.vecdot(room, room) * np.float32(1 / FRAME)
     return np.asarray(np.maximum(square - (room @ _MEAN) ** 2, 0), np.float32)
 
 
