@@ -13,7 +13,7 @@ from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, weights
 from probes.audio.repeats import STEP, STEP_S, comes_as_a_message, find_again, find_repeats, same_song
 from probes.audio.spectra import Floats
 from probes.audio.states import Stretch, kinds, stretches
-from probes.audio.timeline import Hold, Kind, Label, Message, Occurrence, Segment, Timeline
+from probes.audio.timeline import Hold, Kind, Label, Message, Occurrence, Segment, Timeline, Tone
 from probes.audio.tones import find_tones
 
 LISTENER = "listener-4"
@@ -27,11 +27,8 @@ def assemble(
     """Make the timeline from the model's odds and what was kept of each frame; `kept` is emptied, to save memory."""
     count = len(odds)
     frames = Heard(count, kept)
-    cut = stretches(odds, frames.level_dbfs)
-    tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
+    parts, tones = first_pieces(odds, frames, duration_s)
     del odds  # so that it is not held while what was said is compared
-    parts = calls.noise_is_no_music(calls.pieces(cut, tones, duration_s), frames.level_dbfs)
-    parts = calls.settle(calls.no_music_under(parts, frames.level_dbfs))
     parts = _repeats_marked(parts, frames)
     spans, loops = _holds_and_loops(parts, frames, count)
     with_more = _heard_under_music(parts, frames, loops)
@@ -60,6 +57,14 @@ def assemble(
         listener_version=f"{LISTENER}+{weights().version}",
         notes=(),
     )
+
+
+def first_pieces(odds: NDArray[np.floating], frames: Heard, duration_s: float) -> tuple[list[calls.Piece], list[Tone]]:
+    """Cut a call into pieces by the model's odds, tones and levels, before what was said is compared."""
+    tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
+    parts = calls.pieces(stretches(odds, frames.level_dbfs), tones, duration_s)
+    parts = calls.noise_is_no_music(parts, frames.level_dbfs)
+    return calls.settle(calls.no_music_under(parts, frames.level_dbfs)), tones
 
 
 def _repeats_marked(parts: list[calls.Piece], frames: Heard) -> list[calls.Piece]:

@@ -15,6 +15,7 @@ SHORTEST_MUSIC_S = 1.5  # music in all that a hold must hold
 _SHORTEST_WORDS_S = 1.6  # said over music
 TOUCHES_S, NOTE_PAUSE_S = 0.15, 1.5
 LONGEST_STRAY_S = 15.0
+QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click here and there
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
 _SHORTEST_CUT_S = 1.0
@@ -162,7 +163,7 @@ def noise_dbfs(parts: list[Piece], level_dbfs: Floats) -> float | None:
     if not pauses or sum(map(len, pauses)) * FRAME_S < 1.5:
         return None
     usual_dbfs = float(np.percentile(np.concatenate(pauses), 25))
-    return usual_dbfs if usual_dbfs >= -75 else None
+    return usual_dbfs if usual_dbfs >= QUIETEST_NOISE_DBFS else None
 
 
 def _frames(p: Piece) -> slice:

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.assembly import assemble
+from probes.audio.assembly import assemble, first_pieces
 from probes.audio.frames import CHUNK, FRAME_S, FrameReader, Frames, Kept, join_kept
 from probes.audio.heard import Heard, step_at, voice_spectrum
+from probes.audio.holds import find_holds
 from probes.audio.net import CLASSES, Net
 from probes.audio.repeats import STEP, fingerprint
 from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
@@ -48,6 +49,31 @@ class Listener:
         """Return what was kept of the last frames, from about `start_s` on, and when the first of them was."""
         kept, frames = self._recent(start_s)
         return Heard(frames, kept), (sum(len(k) for k in self._kept) - frames) * FRAME_S
+
+    def music_since_s(self, start_s: float, least_s: float) -> float | None:
+        """Return since when a recording that ended now would end with music, or with a hold that this music belongs to.
+
+        None: it would end with something else, or with less than `least_s` of music.
+
+        Args:
+            start_s: from about where on it is looked at.
+            least_s: how much music it must end with.
+        """
+        kept, frames = self._recent(start_s)
+        first, told = sum(len(k) for k in self._kept) - frames, sum(len(o) for o in self._odds)
+        odds, wanted = [_NOTHING.astype(np.float16)], told - first
+        for part in reversed(self._odds):
+            if sum(map(len, odds)) >= wanted:
+                break
+            odds.append(part)
+        if wanted <= 0:
+            return None
+        heard = Heard(wanted, kept)
+        parts, _ = first_pieces(np.concatenate(odds[::-1])[-wanted:], heard, wanted * FRAME_S)
+        if parts[-1].kind != "music" or parts[-1].length_s < least_s:
+            return None
+        holds = [h for h in find_holds(parts, heard.level_dbfs) if h.last == len(parts) - 1]
+        return first * FRAME_S + (holds[-1].start_s if holds else parts[-1].start_s)
 
     def level_dbfs(self, start_s: float, end_s: float) -> Floats:
         """Return the levels of the frames of a stretch that was heard not long ago."""

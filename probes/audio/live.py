@@ -25,6 +25,8 @@ from probes.audio.timeline import Kind, Label, Timeline
 
 _WEIGHT, _SWITCH = 0.35, 4.0
 _HOLD_AFTER_S = 2.0  # music this long is a hold
+_LEAST_MUSIC = 0.7  # of that, when it is looked at again as a recording would be
+_LOOKED_BACK_S = 60.0
 _PERSON_AFTER_S = 2.4  # speech this long can be compared with earlier messages
 _SURE_AFTER_S = 9.0  # speech this long that began right on the music is no message
 _PAUSE_S = 0.15  # a person who takes the call is not on the line in the very moment in which the music ends
@@ -78,8 +80,22 @@ _KINDS = {SILENCE: Kind.SILENCE, TONE: Kind.TONE, MUSIC: Kind.MUSIC, SPEECH: Kin
 class _Now:
     """The stretch that is going on."""
 
-    state: int
+    state: int  # of the model; speech with and without music under it is one stretch
     start: int  # frame
+    since: int  # frame from which the model says so
+    over: int = 0  # frames before that in which music was under it
+
+    def changed(self, state: int, frame: int) -> "_Now":
+        """Return what goes on when the model says another class of the same kind."""
+        return _Now(state, self.start, frame, self.over_music(frame))
+
+    def over_music(self, frame: int) -> int:
+        """Return in how many frames up to this one music was under the speech."""
+        return self.over + (frame - self.since if self.state == OVER else 0)
+
+    def mostly_over_music(self, frame: int) -> bool:
+        """Say whether music was under most of the speech up to this frame."""
+        return 2 * self.over_music(frame) > frame - self.start
 
 
 class _Changes:
@@ -120,14 +136,15 @@ class LiveListener:
         self._rate_hz, self._resampler, self._on_event = rate_hz, Resampler(rate_hz), on_event
         self._listener = Listener()
         self._changes = _Changes()
-        self._now = _Now(SILENCE, 0)
+        self._now = _Now(SILENCE, 0, 0)
         self._taken_s = 0.0
         self._holding_since: float | None = None
         self._last_hold: float | None = None
-        self._music_began_s = 0.0
         self._music_ended_s = self._speech_ended_s = self._hold_ended_s = -1e9
         self._person_waits: float | None = None  # start of speech that may be a person's, or a message on hold
         self._judged = True  # whether it is known who speaks now
+        self._resumes_at_s: float | None = None  # from where on the hold goes on, if this is music
+        self._music_told_after_s = _HOLD_AFTER_S
         self._said: deque[tuple[Floats, bool, float]] = deque()  # fingerprint, over music, since when
         self._so_far = SoFar(self._listener)
         self._before_hold: Person | None = None
@@ -191,32 +208,32 @@ class LiveListener:
             self._going_on()
 
     def _changed(self, state: int, frame: int) -> None:
-        frame = max(frame, self._now.start)
-        last, start_s, end_s = self._now.state, self._now.start * FRAME_S, frame * FRAME_S
-        self._now = _Now(state, frame)
-        kind, before = _KINDS[state], _KINDS[last]
+        frame = max(frame, self._now.since)
+        last, start_s, end_s = self._now, self._now.start * FRAME_S, frame * FRAME_S
+        kind, before = _KINDS[state], _KINDS[last.state]
         if kind is before:
+            self._now = last.changed(state, frame)
             return
+        self._now = _Now(state, frame, frame)
+        self._resumes_at_s, self._music_told_after_s = None, _HOLD_AFTER_S
+        if before is Kind.MUSIC and self._holding_since is None and self._so_far.is_noise(start_s, end_s):
+            before = Kind.SILENCE
         if end_s > start_s:
             self._emit(LiveKind.SEGMENT, start_s, end_s, before)
-            self._so_far.ended(before, start_s, end_s, last == OVER)
+            self._so_far.ended(before, start_s, end_s, last.mostly_over_music(frame))
         if before is Kind.MUSIC:
             self._music_ended_s = end_s
         if before is Kind.SPEECH:
             self._speech_ended_s = end_s
-            self._judge(start_s, end_s)
+            self._judge(start_s, end_s, last.mostly_over_music(frame))
             self._tell_first_person()
         if kind is Kind.SPEECH:
             self._judged = False
             self._emit(LiveKind.SPEECH, end_s, kind=Kind.SPEECH)
         if kind is Kind.MUSIC:
-            if end_s - self._music_ended_s > _FLICKER_S:
-                self._music_began_s = end_s
             self._person_waits = None
             if self._taken_back_by_music(end_s):
-                self._holding_since = self._last_hold
-                self._after_hold = [at_s for at_s in self._after_hold if at_s < self._music_ended_s]
-                self._emit(LiveKind.HOLD_RESUMED, end_s, kind=kind)
+                self._resumes_at_s = end_s
 
     def _taken_back_by_music(self, at_s: float) -> bool:
         soon = at_s - self._speech_ended_s < _RESUMED_WITHIN_S and at_s - self._hold_ended_s < _LONGEST_MESSAGE_S
@@ -225,25 +242,39 @@ class LiveListener:
     def _going_on(self) -> None:
         now_s, start_s = self._changes.frame * FRAME_S, self._now.start * FRAME_S
         kind = _KINDS[self._now.state]
-        if kind is Kind.MUSIC and self._holding_since is None and now_s - start_s >= _HOLD_AFTER_S:
-            self._holding_since = self._music_began_s
-            self._emit(LiveKind.HOLD_STARTED, self._music_began_s, kind=kind)
-            self._so_far.held(self._music_began_s, now_s)
-            self._tell_first_person()
+        if kind is Kind.MUSIC and self._holding_since is None and now_s - start_s >= self._music_told_after_s:
+            noise = self._so_far.is_noise(start_s, now_s)
+            least_s = _LEAST_MUSIC * _HOLD_AFTER_S
+            began_s = None if noise else self._listener.music_since_s(now_s - _LOOKED_BACK_S, least_s)
+            if began_s is not None:
+                self._hold(began_s, now_s)
+            else:
+                self._music_told_after_s = now_s - start_s + _HOLD_AFTER_S
         if kind is Kind.SPEECH and not self._judged and now_s - start_s >= _PERSON_AFTER_S:
-            self._judge(start_s, now_s)
+            self._judge(start_s, now_s, self._now.mostly_over_music(self._changes.frame))
         if self._person_waits is not None:
             quiet = kind is Kind.SILENCE and now_s - start_s >= _RESUMED_WITHIN_S
             if quiet or now_s - self._person_waits >= _SURE_AFTER_S:
                 self._person(self._person_waits)
 
-    def _judge(self, start_s: float, end_s: float) -> None:
+    def _hold(self, began_s: float, now_s: float) -> None:
+        """Say that a hold begins, or goes on after what was taken for a person."""
+        if self._resumes_at_s is not None:
+            self._holding_since = self._last_hold
+            self._after_hold = [at_s for at_s in self._after_hold if at_s < self._music_ended_s]
+            self._emit(LiveKind.HOLD_RESUMED, self._resumes_at_s, kind=Kind.MUSIC)
+            return
+        self._holding_since = began_s
+        self._emit(LiveKind.HOLD_STARTED, began_s, kind=Kind.MUSIC)
+        self._so_far.held(began_s, now_s)
+        self._tell_first_person()
+
+    def _judge(self, start_s: float, end_s: float, over: bool) -> None:
         """Say who speaks, when it can be told: a recording was heard before, a person comes after the hold."""
         if self._judged or end_s - start_s < 0.5:
             return
         self._judged = True
         prints = self._listener.prints(start_s, end_s)
-        over = self._now.state == OVER
         again = False
         if (end_s - start_s) >= 1.2 and self._said:
             rows = [p for p, _, _ in self._said] + [prints]

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from probes.audio import calls, who
 from probes.audio.frames import FRAME_S
 from probes.audio.heard import rest_dbfs
 from probes.audio.holds import HoldSpan, silent_waits
 from probes.audio.listen import Listener
+from probes.audio.quantiles import quantile
 from probes.audio.spectra import Floats
+from probes.audio.states import DROPPED_PAUSE_S
 from probes.audio.timeline import HoldMode, Kind, Label, Span
 from probes.audio.tones import find_tones
 
 _PIECES = 300  # of the past that are looked at
+_FEWEST_PAUSES = 2
 _CADENCE_S = 7.0  # before a burst, in which others of its tone lie
 
 
@@ -32,12 +37,19 @@ class SoFar:
         self._parts: list[calls.Piece] = []
         self._spectra: dict[float, Floats | None] = {}
         self._rests_dbfs: dict[float, float | None] = {}
+        self._again: set[float] = set()  # starts of what was said again
         self._ours: list[Span] = []
         self._holds: list[tuple[float, float]] = []
 
     def ended(self, kind: Kind, start_s: float, end_s: float, over_music: bool) -> None:
         """Take a stretch that has ended."""
-        piece = calls.Piece(start_s, end_s, kind.value, 0.9, over_music)
+        repeated = start_s in self._again
+        before = self._goes_on(kind)
+        if before is not None:
+            said_s, more_s = before.length_s, end_s - start_s
+            over_music = said_s * before.over_music + more_s * over_music > 0.5 * (said_s + more_s)
+            start_s, repeated = before.start_s, repeated or before.repeated
+        piece = calls.Piece(start_s, end_s, kind.value, 0.9, over_music, repeated=repeated)
         if kind is Kind.SPEECH and not over_music:
             self._spectra[start_s] = self._listener.spectrum(start_s, end_s)
         elif kind is Kind.SILENCE:
@@ -50,11 +62,33 @@ class SoFar:
                 self._spectra.pop(gone.start_s, None)
                 self._rests_dbfs.pop(gone.start_s, None)
             del self._parts[:-_PIECES]
+            self._again = {at_s for at_s in self._again if at_s >= self._parts[0].start_s}
+
+    def _goes_on(self, kind: Kind) -> calls.Piece | None:
+        """Take off and return what goes on after a breath, which is no pause; None when something new begins."""
+        if kind not in (Kind.SPEECH, Kind.MUSIC) or len(self._parts) < 2:
+            return None
+        before, pause = self._parts[-2:]
+        if before.kind != kind.value or pause.kind != "silence" or pause.length_s >= DROPPED_PAUSE_S:
+            return None
+        del self._parts[-2:]
+        self._rests_dbfs.pop(pause.start_s, None)
+        return before
+
+    def is_noise(self, start_s: float, end_s: float) -> bool:
+        """Say whether what seemed music for a moment is no louder than the line's noise in the pauses so far."""
+        rests = [level for level in self._rests_dbfs.values() if level is not None]
+        if end_s - start_s >= calls.LONGEST_STRAY_S or len(rests) < _FEWEST_PAUSES:
+            return False
+        floor_dbfs = quantile(np.array(rests), 0.25)
+        levels = self._listener.level_dbfs(start_s, end_s)
+        return floor_dbfs >= calls.QUIETEST_NOISE_DBFS and len(levels) > 0 and quantile(levels, 0.8) < floor_dbfs + 3
 
     def said_again(self, start_s: float, earlier_s: float) -> None:
-        """Note that what began at these two moments is the same."""
+        """Note that what began at these two moments is the same; the later of them may still be going on."""
+        self._again |= {start_s, earlier_s}
         for piece in self._parts:
-            if piece.start_s in (start_s, earlier_s):
+            if any(piece.start_s <= at_s < piece.end_s for at_s in (start_s, earlier_s)):
                 piece.repeated = True
 
     def spoke(self, start_s: float, end_s: float) -> None:
@@ -91,7 +125,7 @@ class SoFar:
     def _spans(self, parts: list[calls.Piece]) -> list[HoldSpan]:
         out = []
         for start_s, end_s in self._holds:
-            inside = [i for i, p in enumerate(parts) if p.start_s >= start_s - 0.01 and p.end_s <= end_s + 0.01]
+            inside = [i for i, p in enumerate(parts) if start_s < (p.start_s + p.end_s) / 2 < end_s]
             if inside:
                 out.append(HoldSpan(start_s, end_s, HoldMode.MUSIC, inside[0], inside[-1], 0.9))
         return out

@@ -62,7 +62,6 @@ def _k_weights() -> Floats:
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 _HANN *= np.float32(math.sqrt(2.0 / (WINDOW * float(np.sum(_HANN**2)))))  # the power's sum is then the mean square
 _MEAN = np.full(FRAME, 1 / FRAME, np.float32)
-_ONES = np.ones(PART * FRAME, np.float32)
 _FIRST_OF = np.arange(PART) * _BINS  # where each spectrum of a part begins
 _NEAR = np.arange(-2, 3)[:, None]  # bins around a peak
 
@@ -77,13 +76,10 @@ def _projection() -> Floats:
 _PROJECT = _projection()
 
 
-def _mean_squares(samples: Floats, room: Floats) -> Floats:
+def _mean_squares(body: Floats, room: Floats) -> Floats:
     """Return the mean square of each frame without its constant part."""
-    flat = room.reshape(-1)
-    # most of what is constant is taken away first: a small difference of large squares would be noise
-    np.subtract(samples, np.float32(samples @ _ONES[: len(samples)] / len(samples)), out=flat)
-    square = np.vecdot(room, room) * np.float32(1 / FRAME)
-    return np.asarray(np.maximum(square - (room @ _MEAN) ** 2, 0), np.float32)
+    rest = np.subtract(body, (body @ _MEAN)[:, None], out=room)
+    return np.asarray(np.vecdot(rest, rest) * np.float32(1 / FRAME), np.float32)
 
 
 class _Room:
@@ -139,7 +135,8 @@ class Spectra:
     def _work_out(self, samples: Floats, rows: slice) -> None:
         """Work out as many frames as there is room for at once."""
         room, count = self._room, rows.stop - rows.start
-        self._square[rows] = _mean_squares(samples[LEFT : LEFT + count * FRAME], room.body[:count])
+        body = samples[LEFT : LEFT + count * FRAME].reshape(count, FRAME)
+        self._square[rows] = _mean_squares(body, room.body[:count])
         windows: Floats = np.ndarray((count, WINDOW), np.float32, samples, strides=(4 * FRAME, 4))
         windowed = room.windowed[:count]
         windowed[:] = windows  # first side by side: twice as fast

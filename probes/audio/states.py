@@ -13,6 +13,7 @@ from probes.audio.spectra import Floats
 
 SHORTEST_PAUSE_S = 0.5  # what is shorter belongs to the speech or music around it
 _MEASURED_LONGER_S = 0.1  # a pause as heard here: the soft ends of words are below the level that counts as sound
+DROPPED_PAUSE_S = SHORTEST_PAUSE_S + _MEASURED_LONGER_S
 _WEIGHT = 0.35  # neighbouring frames say nearly the same, so each counts for this much
 _SWITCH = 4.0
 _BLOCK = 65536  # frames turned to full precision at once
@@ -94,7 +95,7 @@ def _drop_pauses(parts: list[Stretch]) -> list[Stretch]:
     """Give short silences to the sound on both sides when it is of one kind."""
     for i in range(1, len(parts) - 1):
         here, left, right = parts[i], parts[i - 1], parts[i + 1]
-        if here.state != SILENCE or here.length_s >= SHORTEST_PAUSE_S + _MEASURED_LONGER_S:
+        if here.state != SILENCE or here.length_s >= DROPPED_PAUSE_S:
             continue
         if left.state == right.state or (left.is_speech and right.is_speech):
             here.state = left.state
