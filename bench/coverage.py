@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from scipy import special
 
 from audit.analysis.agreement import alpha_interval
+from audit.analysis.clusters import clustered_median, share_interval
 from audit.analysis.model import Observations, Observed
 from audit.analysis.ranking import standings
 from audit.analysis.statistics import (
@@ -141,6 +143,62 @@ def _between_looks(n: int, every_h: float) -> Callable[[Rng], bool]:
         _, low, high = median_with_bounds(Observations(observed))
         truth = 20 * math.log(2)
         return (low is None or low <= truth) and (high is None or truth <= high)
+
+    return once
+
+
+def _of_cases(rng: Rng, cases: int, alike: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return normal values, one to five of a case, correlated by `alike`, and the number of each one's case."""
+    clusters = np.repeat(np.arange(cases), rng.integers(1, 6, cases))
+    own, common = rng.normal(0, 1, clusters.size), rng.normal(0, 1, cases)[clusters]
+    return math.sqrt(1 - alike) * own + math.sqrt(alike) * common, clusters
+
+
+def _share_of_cases(cases: int, alike: float) -> Callable[[Rng], bool]:
+    def once(rng: Rng) -> bool:
+        share = rng.uniform(0.2, 0.9)
+        values, clusters = _of_cases(rng, cases, alike)
+        interval = share_interval(values < special.ndtri(share), clusters)
+        return bool(interval.low <= share <= interval.high)
+
+    return once
+
+
+def _median_of_cases(cases: int, alike: float) -> Callable[[Rng], bool]:
+    def once(rng: Rng) -> bool:
+        values, clusters = _of_cases(rng, cases, alike)
+        interval = clustered_median(np.exp(1.5 * values), clusters)
+        assert interval is not None
+        return interval.low <= 1.0 <= interval.high
+
+    return once
+
+
+def _km_of_cases(cases: int, alike: float) -> Callable[[Rng], bool]:
+    """A case's waits are alike; about a third is cut off, each wait on its own."""
+
+    def once(rng: Rng) -> bool:
+        values, clusters = _of_cases(rng, cases, alike)
+        waits, ends = np.exp(values), rng.exponential(4.0, values.size)
+        curve = kaplan_meier(np.minimum(waits, ends), waits <= ends, clusters=clusters)
+        _, low, high = median_of(curve)
+        return (low is None or low <= 1.0) and (high is None or high >= 1.0)
+
+    return once
+
+
+def _rmst_of_cases(cases: int, alike: float) -> Callable[[Rng], bool | None]:
+    grid = np.linspace(1e-9, 2.0, 20001)
+    truth = float(np.trapezoid(special.ndtr(-np.log(grid)), grid))
+
+    def once(rng: Rng) -> bool | None:
+        values, clusters = _of_cases(rng, cases, alike)
+        waits, ends = np.exp(values), rng.exponential(4.0, values.size)
+        curve = kaplan_meier(np.minimum(waits, ends), waits <= ends, clusters=clusters)
+        if curve.largest < 2.0:
+            return None
+        found = restricted_mean(curve, 2.0)
+        return found.low <= truth <= found.high
 
     return once
 
@@ -295,6 +353,15 @@ ROWS: tuple[Row, ...] = (
     Row("restricted mean", "n = 100, a third censored", AIMS, _rmst(100, 2.0)),
     Row("median seen between looks", "n = 30, looks every 4 h, a fifth censored", SAFE, _between_looks(30, 4.0)),
     Row("median seen between looks", "n = 30, looks every 12 h, a fifth censored", SAFE, _between_looks(30, 12.0)),
+    Row("share, several of a case", "20 cases of 1–5, correlated by .5", AIMS, _share_of_cases(20, 0.5)),
+    Row("share, several of a case", "60 cases of 1–5, correlated by .5", AIMS, _share_of_cases(60, 0.5)),
+    Row("share, several of a case", "60 cases of 1–5, correlated by .9", AIMS, _share_of_cases(60, 0.9)),
+    Row("median, several of a case", "6 cases of 1–5, correlated by .5", SAFE, _median_of_cases(6, 0.5)),
+    Row("median, several of a case", "20 cases of 1–5, correlated by .5", SAFE, _median_of_cases(20, 0.5)),
+    Row("median, several of a case", "60 cases of 1–5, correlated by .9", SAFE, _median_of_cases(60, 0.9)),
+    Row("Kaplan–Meier, several of a case", "20 cases of 1–5, correlated by .5", AIMS, _km_of_cases(20, 0.5)),
+    Row("Kaplan–Meier, several of a case", "60 cases of 1–5, correlated by .9", AIMS, _km_of_cases(60, 0.9)),
+    Row("restricted mean, several of a case", "30 cases of 1–5, correlated by .5", AIMS, _rmst_of_cases(30, 0.5)),
     Row("shift of pairs, Hodges–Lehmann", "n = 6 (96.9 % in theory)", SAFE, _shift(6)),
     Row("shift of pairs, Hodges–Lehmann", "n = 12", SAFE, _shift(12)),
     Row("shift of pairs, Hodges–Lehmann", "n = 80 (normal approximation)", AIMS, _shift(80)),

@@ -61,7 +61,7 @@ from audit.calendar import BusinessCalendar
 from audit.model import Event
 from audit.plan.model import CostInputs, Plan, PromiseClock, Vendor
 
-METHOD_VERSION = "1.1"
+METHOD_VERSION = "1.2"
 """Rises with every change of what a number means; a report names the version that it was made with."""
 
 _WEEKDAYS = "Mon-Fri 00:00-24:00"
@@ -326,6 +326,9 @@ def _notes(
         "never counted as answered then, and never left out.",
         "A moment that lies between two of our looks is known to that interval; a promise counts as late only if it "
         "was surely late, unless the vendor's own statement of the time says so.",
+        "Where several observations come from one case, they are not independent: a share's interval is Wilson's on "
+        "the effective number of observations, a median's and a curve's is the one that the differences between cases "
+        "give, from six cases.",
         f"The customer's effort counts {WRITE_MINUTES:.0f} minutes for writing a ticket or a reply, {LOOK_MINUTES:.0f} "
         "minutes for reading what came, and calls as long as they lasted.",
         "No member of the vendor's staff is identified or scored: who is named in the evidence is A-01, A-02, … here, "

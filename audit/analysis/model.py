@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from audit.analysis.clusters import clusters_of
 from audit.analysis.values import plentiful
 from probes.audio.timeline import Timeline
 from probes.errors import Side
@@ -132,6 +133,16 @@ class Observations(tuple[Observed, ...]):
     def ended(self) -> NDArray[np.bool_]:
         """Whether each wait ended while we watched: it is not censored."""
         return np.array([not o.censored for o in self], dtype=np.bool_)
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int64] | None:
+        """The number of the case of each; None where no two are of one case, and all are independent."""
+        return clusters_of([o.case for o in self])
+
+    @cached_property
+    def n_cases(self) -> int:
+        """From how many cases they come."""
+        return len(self) if self.clusters is None else int(self.clusters.max()) + 1
 
     @cached_property
     def yes(self) -> int:

@@ -30,12 +30,12 @@ class Interval:
     high: float
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     """Return a share with its Wilson score interval.
 
     Args:
         successes: 0..n.
-        n: trials, >= 1, assumed independent with one common chance.
+        n: trials, >= 1, assumed independent with one common chance; of dependent ones the effective number.
         confidence: two-sided, within (0, 1).
 
     Returns:

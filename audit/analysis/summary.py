@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from audit.analysis import phrases
+from audit.analysis.clusters import clustered_median, share_interval
 from audit.analysis.measures.spec import MeasureSpec
 from audit.analysis.model import Measure, MeasureKind, Observations, Origin, Survival
-from audit.analysis.statistics import SMALLEST_N, median_interval, wilson
+from audit.analysis.statistics import SMALLEST_N
 from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
 from audit.analysis.values import changed
 
 _WILSON = "share, Wilson 95 % interval"
 _MEDIAN = "median, order-statistic 95 % interval"
 _KAPLAN_MEIER = "Kaplan–Meier median, complementary log-log 95 % interval"
+_CLUSTERED = "; those of one case count as alike as they are"
 
 
 def summarise(
@@ -22,8 +24,10 @@ def summarise(
     """Sum a vendor's observations up to one number with its interval, or say why there is none.
 
     Shares: Wilson. Complete values: median with the order-statistic interval, from n = 6. With censored values:
-    Kaplan–Meier, from n = 6. Where a moment is known only to lie between two looks, the estimate takes the middle, and
-    the interval runs from the low end at the earliest to the high end at the latest possible values.
+    Kaplan–Meier, from n = 6. Observations of one case are not independent: where there are several, the interval is the
+    one that the differences between cases give, from 6 cases. Where a moment is known only to lie between two looks,
+    the estimate takes the middle, and the interval runs from the low end at the earliest to the high end at the latest
+    possible values.
     """
     n = len(observed)
     n_censored = n - int(np.count_nonzero(observed.ended))
@@ -33,7 +37,7 @@ def summarise(
     if spec.kind is MeasureKind.SHARE:
         method = _WILSON
         if n:
-            interval = wilson(observed.yes, n)
+            interval = share_interval(observed.most > 0.5, observed.clusters)
             estimate, low, high = interval.estimate, interval.low, interval.high
         else:
             why = "nobody has judged this yet" if spec.by_person else f"no {spec.per} where this could be seen"
@@ -44,10 +48,15 @@ def summarise(
         if n < SMALLEST_N:
             are = "is" if n == 1 else "are"
             why = f"a 95 % interval on a median needs {SMALLEST_N} {_plural(spec.per)}, and there {are} {n}"
+        elif observed.n_cases < SMALLEST_N:
+            come = f"the {n} {_plural(spec.per)} come from {phrases.count(observed.n_cases, 'case')}"
+            why = f"a 95 % interval on a median needs {SMALLEST_N} cases, and {come}"
         else:
             estimate, low, high = median_with_bounds(observed)
             if estimate is None:
                 why = "fewer than half of the waits ended while we watched"
+    if observed.clusters is not None:
+        method += _CLUSTERED
     measure = Measure(
         id=spec.id,
         name=spec.name,
@@ -91,39 +100,42 @@ def median_with_bounds(observed: Observations) -> tuple[float | None, float | No
         observed: any number, with or without censored values.
 
     Returns:
-        Estimate, low and high; all None below n = 6. An end that the curve does not reach is None.
+        Estimate, low and high; all None below n = 6 or 6 cases. An end that the curve does not reach is None.
     """
-    if len(observed) < SMALLEST_N:
+    if observed.n_cases < SMALLEST_N:
         return None, None, None
+    clusters = observed.clusters
     early, middle, late, ended = observed.least, observed.middle, observed.most, observed.ended
     exact = np.array_equal(early, late)
     if ended.all():
-        at_middle = median_interval(middle)
-        lowest, highest = (at_middle, at_middle) if exact else (median_interval(early), median_interval(late))
+        at_middle = lowest = highest = clustered_median(middle, clusters)
+        if not exact:
+            lowest, highest = clustered_median(early, clusters), clustered_median(late, clusters)
         assert at_middle is not None
         assert lowest is not None
         assert highest is not None
         return at_middle.estimate, lowest.low, highest.high
-    estimate, low, high = median_of(kaplan_meier(middle, ended))
+    estimate, low, high = median_of(kaplan_meier(middle, ended, clusters=clusters))
     if not exact:
-        low = median_of(kaplan_meier(early, ended))[1]
-        high = median_of(kaplan_meier(late, ended))[2]
+        low = median_of(kaplan_meier(early, ended, clusters=clusters))[1]
+        high = median_of(kaplan_meier(late, ended, clusters=clusters))[2]
     if low is None and estimate is None:  # too few ended; the bounds alone still say that the median is not shorter
-        sure = median_interval(early)
+        sure = clustered_median(early, clusters)
         low = sure.low if sure else None
     return estimate, low, high
 
 
 def _survival(observed: Observations) -> Survival:
     ended = observed.ended
-    curve = kaplan_meier(observed.middle, ended)
+    curve = kaplan_meier(observed.middle, ended, clusters=observed.clusters if observed.n_cases > 1 else None)
     horizon = curve.largest
     reached = median_of(curve)[0] is not None
     at_least = None if reached else float(np.median(observed.least))
     if horizon <= 0:
         return Survival(curve=(), horizon=0.0, rmst=0.0, rmst_low=None, rmst_high=None, median_at_least=at_least)
     mean = restricted_mean(curve, horizon)
-    enough = len(observed) >= 2 * SMALLEST_N and ended.any()  # the normal interval leans on more than a median's does
+    # The normal interval leans on more than a median's does.
+    enough = observed.n_cases >= 2 * SMALLEST_N and ended.any()
     return Survival(
         curve=curve.points(),
         horizon=horizon,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.analysis import phrases
+from audit.analysis.clusters import share_interval
 from audit.analysis.model import Analysis, Measure, MeasureKind, Observations, Observed, Origin, Verdict
 from audit.analysis.statistics import (
     SMALLEST_N,
@@ -18,7 +19,6 @@ from audit.analysis.statistics import (
     holm,
     rank_trend,
     shift_interval,
-    wilson,
 )
 from audit.analysis.survival import kaplan_meier, log_rank, restricted_mean
 
@@ -197,7 +197,7 @@ def _compare(before: Measure, after: Measure) -> Comparison:
 def _change(before: Measure, after: Measure) -> Interval | None:
     """Return after minus before with its interval; None where there is none that holds what it says."""
     if after.kind is MeasureKind.SHARE:
-        one, other = (wilson(m.observed.yes, m.n) for m in (before, after))
+        one, other = (share_interval(m.observed.most > 0.5, m.observed.clusters) for m in (before, after))
         return difference_interval(one, other)
     values = [m.observed.middle for m in (before, after)]
     if not before.n_censored and not after.n_censored:

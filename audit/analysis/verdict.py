@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from audit.analysis import phrases
+from audit.analysis.clusters import clusters_of, share_interval
 from audit.analysis.model import (
     Decision,
     Headline,
@@ -19,7 +22,7 @@ from audit.analysis.model import (
     Scorecard,
     ScorePart,
 )
-from audit.analysis.statistics import SMALLEST_N, wilson
+from audit.analysis.statistics import SMALLEST_N
 from audit.plan.model import PromisedWhat
 
 _NOT_MET = {PromiseOutcome.LATE, PromiseOutcome.BROKEN, PromiseOutcome.WITHDRAWN}
@@ -45,13 +48,14 @@ class VerdictRule:
 
 
 def headline(vendor: str, name: str, records: Sequence[PromiseRecord]) -> Headline:
-    """Return the share of expectations met.
+    """Return the share of expectations met; those of one case are not independent, and the interval says so.
 
     A promise that is still open, of unknown outcome, or found by a machine and not confirmed is not counted.
     """
     counted = [r for r in records if r.origin is not Origin.MACHINE]
-    met = sum(r.outcome is PromiseOutcome.KEPT for r in counted)
-    due = met + sum(r.outcome in _NOT_MET for r in counted)
+    came_due = [r for r in counted if r.outcome is PromiseOutcome.KEPT or r.outcome in _NOT_MET]
+    kept = np.array([r.outcome is PromiseOutcome.KEPT for r in came_due])
+    met, due = int(np.count_nonzero(kept)), len(came_due)
     left = len(records) - due
     beside = ""
     if left:
@@ -62,7 +66,7 @@ def headline(vendor: str, name: str, records: Sequence[PromiseRecord]) -> Headli
     if due == 0:
         said = f"No promise of {name} came due." if records else f"{name} has made no promise that applied."
         return Headline(vendor=vendor, met=0, due=0, share=None, low=None, high=None, sentence=f"{said}{beside}")
-    interval = wilson(met, due)
+    interval = share_interval(kept, clusters_of([r.case for r in came_due]))
     return Headline(
         vendor=vendor,
         met=met,
