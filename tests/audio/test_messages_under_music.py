@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from probes.audio.listen import Listener
+from probes.audio.listen import Listener, listen
 from probes.audio.repeats import STEP_S, comes_as_a_message, find_again
-from tests.audio.sounds import ASK, RATE, WAIT, Sound, music, speech
+from tests.audio.sounds import ASK, HELLO, MENU, RATE, WAIT, Sound, music, quiet, rhythm, speech
 
 
 def _steps(at_s: float) -> int:
@@ -42,6 +42,25 @@ def test_other_words_and_the_tune_itself_are_not_the_message() -> None:
     prints = listener.prints(0.0, 99.0)
     end_s = 10.0 + len(words) / RATE
     assert find_again(prints, [(_steps(10.0), _steps(end_s))], [(_steps(end_s), len(prints))]) == []
+
+
+@pytest.mark.parametrize("drowned_s", [(81.0, 118.0), ()])
+def test_a_call_tells_the_messages_that_its_music_drowned(drowned_s: tuple[float, ...]) -> None:
+    words, clear_s = speech(WAIT), (12.0, 47.0)
+    hold = music(140, loop_s=31.3, level=0.1)
+    for start_s in clear_s:  # the queue turns its music down for these, and not for the others
+        first = round(start_s * RATE)
+        hold[first : first + len(words)] *= 0.3
+    hold = _with_words(hold, words, (*clear_s, *drowned_s))
+    before = np.concatenate([quiet(1), rhythm((440, 480), (2, 4), 2)[: 8 * RATE], quiet(0.6), speech(MENU), quiet(3)])
+    timeline = listen(np.concatenate([before, hold, quiet(0.6), speech(HELLO, "en+m3"), quiet(2.5)]), RATE)
+    begin_s = len(before) / RATE
+    told_s = [[said.start_s for said in message.occurrences] for message in timeline.messages]
+    assert len(told_s) == 1
+    assert told_s[0] == pytest.approx([begin_s + at_s for at_s in (*clear_s, *drowned_s)], abs=1)
+    assert [h.announcements for h in timeline.holds] == [2 + len(drowned_s)]
+    assert timeline.holds[0].start_s == pytest.approx(begin_s, abs=0.5)
+    assert timeline.holds[0].end_s == pytest.approx(begin_s + 140, abs=0.7)
 
 
 @pytest.mark.parametrize(
