@@ -18,6 +18,7 @@ from probes.mail.composing import Outgoing, compose, draft
 from probes.model import Act, ActKind, Reconciled, Seen, Sighting, Spec, Tools, Trace
 
 if TYPE_CHECKING:
+    from probes.mail.imap import MailboxFailed
     from probes.mail.mailbox import Mailbox
 
 NAME, VERSION = "email_ticket", 1
@@ -28,6 +29,7 @@ __all__ = ["ACTIONS", "NAME", "VERSION", "Channel", "Handle", "acts", "collect",
 # How far our mail server's clock may be behind ours.
 _BEFORE = timedelta(minutes=2)
 _KEPT_AFTER_REAL_S = 60.0
+_MEND = "correct HOLDPROOF_MAIL_USER and …_PASSWORD; holdproof doctor tries them"
 
 
 def acts(spec: Spec) -> tuple[Act, ...]:
@@ -77,7 +79,7 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
     tools.gate.check(act)
     artifact = tools.artifacts.put(outgoing.kept, "message/rfc822", f"sent-{outgoing.key}.eml")
     delivery = await box.send(outgoing)
-    failure = _scrubbed(delivery.failure, tools)
+    failure = _scrubbed(_to_mend(delivery.failure), tools)
     if delivery.left is Left.NO:
         return Seen(outcome=ContactOutcome.FAILED, failure=failure, handle=spec.handle)
     written = _written(spec, outgoing, tools.clock.now_utc(), sure=delivery.left is Left.YES)
@@ -102,6 +104,7 @@ async def collect(handle: Handle, tools: Tools) -> Seen:
     try:
         read = await read_ticket(box, handle, tools)
     except MailboxFailed as exc:
+        _raise_for_good(exc, tools)
         failure: Failure | None = _scrubbed(exc.failure, tools)
         return Seen(handle=handle, outcome=ContactOutcome.FAILED, failure=failure)
     failure = _scrubbed(read.failure, tools)
@@ -131,6 +134,7 @@ async def reconcile(spec: Spec, since_utc: datetime, tools: Tools) -> Reconciled
     except MailboxFailed as exc:
         from probes.errors import Unavailable
 
+        _raise_for_good(exc, tools)
         raise Unavailable(f"the mailbox cannot be read: {tools.secrets.scrub(exc.failure.text)}") from exc
 
 
@@ -145,6 +149,17 @@ async def _look_for(handle: Handle, box: Mailbox, tools: Tools) -> Reconciled:
     how = "a copy lies in the folder of sent mail" if in_sent else "mail came that answers to it"
     seen = Seen(sightings=tuple(read.sightings), handle=read.handle)
     return Reconciled(trace=Trace.FOUND, how=how, seen=seen)
+
+
+def _raise_for_good(exc: MailboxFailed, tools: Tools) -> None:
+    """Raise what only the settings can mend as that: nobody asks again.
+
+    Raises:
+        UserError: the mailbox refused our password.
+    """
+    if exc.for_good:
+        text = f"the mailbox refuses us: {tools.secrets.scrub(exc.failure.text)}"
+        raise UserError(text, fix=_MEND) from exc
 
 
 def _mailbox(channel: Channel, tools: Tools) -> Mailbox:
@@ -177,8 +192,14 @@ def _written(spec: Spec, outgoing: Outgoing, at_utc: datetime, *, sure: bool) ->
 def _not_begun(failure: Failure) -> Failure:
     """Nothing was sent: it is tried again, unless the settings have to be mended first."""
     if failure.side is Side.OURS:
-        return failure
+        return _to_mend(failure) or failure
     return replace(failure, kind=FailureKind.INTERRUPTED, side=Side.OURS)
+
+
+def _to_mend(failure: Failure | None) -> Failure | None:
+    if failure is None or failure.kind is not FailureKind.LOGIN_FAILED:
+        return failure
+    return replace(failure, text=f"{failure.text}; {_MEND}")
 
 
 def _scrubbed(failure: Failure | None, tools: Tools) -> Failure | None:

@@ -23,17 +23,21 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 # What takes longest is begun first, so that nobody waits for it at the end.
 LONGEST_FIRST = (
-    "tests/whole/test_demo.py",
-    "tests/telephony/test_sip.py",
-    "tests/telephony/test_sip_run.py",
-    "tests/mail/test_desk.py",
-    "tests/whole/test_helpdesk.py",
-    "tests/telephony/test_live_practice.py",
-    "tests/telephony/test_live_killed.py",
-    "tests/chat/test_pages.py",
-    "tests/chat/test_hostile.py",
-    "tests/chat/test_crash.py",
     "tests/web/test_hostile.py",
+    "tests/engine/test_workers.py",
+    "tests/engine/test_run.py",
+    "tests/whole/test_demo.py",
+    "tests/telephony/test_live_practice.py",
+    "tests/web/test_portals.py",
+    "tests/mail/test_desk.py",
+    "tests/telephony/test_live_killed.py",
+    "tests/telephony/test_sip_run.py",
+    "tests/telephony/test_sip.py",
+    "tests/whole/test_helpdesk.py",
+    "tests/chat/test_hostile.py",
+    "tests/chat/test_pages.py",
+    "tests/chat/test_crash.py",
+    "tests/telephony/test_live.py",
 )
 
 

@@ -20,7 +20,7 @@ from audit.model import AuditRow, CaseRow, Effect, EffectState
 from audit.plan.model import Plan, Vendor
 from audit.safety import Rule, Verdict, first_refused, vendor_day
 from probes.clock import Clock
-from probes.errors import AuditError, Failure, FailureKind, Refused, Side, Unavailable
+from probes.errors import AuditError, Failure, FailureKind, Refused, Side, Unavailable, UserError
 from probes.events import (
     Action,
     ActRefused,
@@ -79,12 +79,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a contact left: the new standing, whether it is over and how, and when to go on with it if not."""
+    """What a contact left: the new standing, whether it is over and how, and when to go on with it if not.
+
+    `to_mend`: what the user has to mend before it can work; trying again is of no use.
+    """
 
     standing: Standing
     over: bool
     seen: Seen
     again_s: float = 0.0
+    to_mend: str = ""
 
 
 class Contacts:
@@ -142,7 +146,7 @@ class Contacts:
         try:
             answer: Reconciled = self.setting.do(probe.reconcile(spec, under_way.started_at_utc, tools))
         except AuditError as exc:
-            if standing.cursor.errors < MOST_ERRORS:
+            if standing.cursor.errors < MOST_ERRORS and not isinstance(exc, UserError):
                 return Outcome(standing.with_cursor(errors=standing.cursor.errors + 1), False, Seen(), 60.0)
             trace, how, seen = Trace.UNKNOWN, f"it could not be looked for: {exc.message}", Seen()
         except Exception:
@@ -171,12 +175,14 @@ class Contacts:
         vendor = self.setting.plan.vendor(standing.row.vendor)
         config = vendor.channels[channel]
         probe = load(config.kind)
-        started_at = self.setting.clock.now_utc()
+        started_at, to_mend = self.setting.clock.now_utc(), ""
         try:
             handle: Any = from_json(probe.Handle, standing.cursor.handles[channel])
             seen: Seen = self.setting.do(probe.collect(handle, self.setting.tools_for(vendor, ())))
         except AuditError as exc:
             seen = _not_tried(exc, channel)
+            if isinstance(exc, UserError):
+                to_mend = exc.message + (f"; {exc.fix}" if exc.fix else "")
         except Exception:
             seen = _not_tried(AuditError(traceback.format_exc(limit=-3)), channel)
         number = standing.cursor.contacts + 1
@@ -193,7 +199,7 @@ class Contacts:
         with self.setting.ledger.writing(standing.row.audit) as writing:
             writing.append((started, *seen.sightings, ended), case=standing.row.case, contact=contact)
             after = after.save(writing)
-        return Outcome(after, True, seen)
+        return Outcome(after, True, seen, to_mend=to_mend)
 
     # --- storing ---
 

@@ -148,6 +148,8 @@ class CaseTick:
                     continue
                 outcome = self.contacts.look(self.standing, channel)
                 self._keep(outcome)
+                if outcome.to_mend:
+                    return self._close(CaseOutcome.OURS, f"the ticket cannot be looked at: {outcome.to_mend}")
                 if outcome.standing.cursor.errors >= MOST_ERRORS:
                     return self._close(CaseOutcome.OURS, "looking at the ticket failed on our side again and again")
             state = self._state()

@@ -32,12 +32,19 @@ _META = {
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class MailboxFailed(Exception):
-    """The mailbox could not be read now; `failure` says why, and on whose side."""
+# Answers to a login that say nothing about the password (RFC 5530), and how servers word it that have no codes.
+_NOT_NOW = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG|OVERQUOTA)|too many|try (again|later)|temporar", re.I)
 
-    def __init__(self, failure: Failure) -> None:
+
+class MailboxFailed(Exception):
+    """The mailbox could not be read now; `failure` says why, and on whose side.
+
+    `for_good`: it refused us, and will until the settings are mended.
+    """
+
+    def __init__(self, failure: Failure, *, for_good: bool = False) -> None:
         super().__init__(failure.text)
-        self.failure = failure
+        self.failure, self.for_good = failure, for_good
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +247,12 @@ class _told:  # noqa: N801  (used like a function)
         elif isinstance(error, (OSError, EOFError, imaplib.IMAP4.abort)):
             found = FailureKind.CONNECTION_LOST
         elif self._step == "login":
-            found = FailureKind.LOGIN_FAILED
+            found = FailureKind.INTERRUPTED if _NOT_NOW.search(text) else FailureKind.LOGIN_FAILED
         else:
             found = FailureKind.UNKNOWN
-        raise MailboxFailed(_failure(found, self._step, self._account, text)) from error
+        # A token is fetched anew; a password stays what it is.
+        for_good = found is FailureKind.LOGIN_FAILED and self._account.token is None
+        raise MailboxFailed(_failure(found, self._step, self._account, text), for_good=for_good) from error
 
 
 def _failure(kind: FailureKind, step: str, account: MailAccount, text: str) -> Failure:

@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from probes.errors import Failure, FailureKind
 from probes.mail.account import KeepsSent, MailAccount
 from probes.mail.composing import Outgoing
 from probes.mail.imap import Connection, Head, MailboxFailed
 from probes.mail.index import Entry, Identity, Index
 from probes.mail.letter import read_letter
-from probes.mail.sending import Delivery, send
+from probes.mail.sending import Delivery, Left, send
 from probes.mail.threads import Trust
 from probes.mail.tokens import Tokens
 
@@ -36,6 +37,9 @@ class Mailbox:
         self.tokens = Tokens(account)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"mailbox-{account.name or 'main'}")
         self._connection: Connection | None = None
+        # A password that was refused is not tried again: servers lock out whoever does.
+        self._refused_in: MailboxFailed | None = None
+        self._refused_out: Failure | None = None
         self._reading = asyncio.Lock()
         self._began_s = float("-inf")
         self._since_utc: datetime | None = None
@@ -44,7 +48,13 @@ class Mailbox:
 
     async def send(self, outgoing: Outgoing) -> Delivery:
         """Send a mail once."""
-        return await send(self.account, self.tokens, outgoing)
+        if self._refused_out is not None:
+            return Delivery(Left.NO, self._refused_out)
+        delivery = await send(self.account, self.tokens, outgoing)
+        by_password = self.account.token is None or self.account.smtp_password is not None
+        if by_password and delivery.failure is not None and delivery.failure.kind is FailureKind.LOGIN_FAILED:
+            self._refused_out = delivery.failure
+        return delivery
 
     async def refresh_known(self) -> None:
         """Take in what is new, if anybody has looked before.
@@ -164,7 +174,16 @@ class Mailbox:
             MailboxFailed: there is none to be had now.
         """
         access = await self.tokens.access() if self.account.token is not None else None
-        return await asyncio.to_thread(Connection, self.account, self.tokens, access)
+        return await asyncio.to_thread(self._sign_in, access)
+
+    def _sign_in(self, access: str | None) -> Connection:
+        if self._refused_in is not None:
+            raise MailboxFailed(self._refused_in.failure, for_good=True)
+        try:
+            return Connection(self.account, self.tokens, access)
+        except MailboxFailed as exc:
+            self._refused_in = exc if exc.for_good else None
+            raise
 
     async def _do(self, work: Callable[[Connection], T]) -> T:
         """Work on the connection; one that has died since it was last used is replaced once."""
@@ -173,7 +192,7 @@ class Mailbox:
         def in_thread() -> T:
             fresh = self._connection is None
             if self._connection is None:
-                self._connection = Connection(self.account, self.tokens, access)
+                self._connection = self._sign_in(access)
             try:
                 return work(self._connection)
             except MailboxFailed:
@@ -181,7 +200,7 @@ class Mailbox:
                 self._connection = None
                 if fresh:
                     raise
-            self._connection = Connection(self.account, self.tokens, access)
+            self._connection = self._sign_in(access)
             try:
                 return work(self._connection)
             except MailboxFailed:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
 
+_WAYS = ("plain", "login", "cram-md5")
+_ANOTHER_WAY = (502, 504, 534, 538)
+
+
 class Left(StrEnum):
     """Whether a mail left us."""
 
@@ -121,7 +125,7 @@ async def _log_in(smtp: SMTP, account: MailAccount, tokens: Tokens) -> None:
         return
     user = account.smtp_user or account.user
     if account.token is None or account.smtp_password is not None:
-        await smtp.login(user, account.smtp_password or account.password or "")
+        await _log_in_by_password(smtp, user, account.smtp_password or account.password or "")
         return
     from aiosmtplib.errors import SMTPAuthenticationError
 
@@ -132,6 +136,26 @@ async def _log_in(smtp: SMTP, account: MailAccount, tokens: Tokens) -> None:
     if answer.code != 235:
         tokens.forget()
         raise SMTPAuthenticationError(answer.code, answer.message)
+
+
+async def _log_in_by_password(smtp: SMTP, user: str, password: str) -> None:
+    """Try a password once: another way is taken only if it is the way that the server refuses (RFC 4954).
+
+    The plain way comes first, as servers know it best; what is not encrypted the settings have to allow.
+    """
+    from aiosmtplib.errors import SMTPAuthenticationError, SMTPException
+
+    refused: SMTPException = SMTPException("the server offers no way to sign in with a password")
+    for way in (way for way in _WAYS if way in smtp.supported_auth_methods):
+        try:
+            await getattr(smtp, f"auth_{way.replace('-', '')}")(user, password)
+        except SMTPAuthenticationError as exc:
+            if exc.code not in _ANOTHER_WAY:
+                raise
+            refused = exc
+        else:
+            return
+    raise refused
 
 
 def _broken(stage: Stage, exc: Exception, account: MailAccount) -> Failure:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import queue
 import secrets
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-import uvicorn
 
 from probes.clock import Clock
 from probes.errors import UserError
@@ -27,6 +24,8 @@ from probes.practice.portal import portal_app
 from probes.practice.rest import rest_app
 from probes.practice.switches import Switches
 from probes.practice.truth import Truth
+from probes.web_server import Serving
+from probes.web_server import serve as serve_app
 
 TRUTH_FILE = "truth.jsonl"
 CUSTOMER = "40718263"  # what the plans of practice characters key in at an identification gate
@@ -42,14 +41,6 @@ class Addresses:
     insights: str
     phone: str | None
     caller_id: str
-
-
-class _Server(uvicorn.Server):
-    """A server in somebody else's process: it leaves the signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class PracticeVendor:
@@ -80,7 +71,7 @@ class PracticeVendor:
         self._telephones = telephones(folders)
         self.exchange = Exchange(home, clock, self._telephones, self.truth, account=account, switches=switches)
         self._first_port = port
-        self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
+        self._serving: list[Serving] = []
         self._portal: str | None = None
         self._chat: str | None = None
         self._chat_pages: ChatPages | None = None
@@ -103,9 +94,7 @@ class PracticeVendor:
     ) -> None:
         if self._chat_pages is not None:
             await self._chat_pages.close()
-        for server, _ in self._servers:
-            server.should_exit = True
-        await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
+        await asyncio.gather(*(serving.close() for serving in self._serving))
         await self.exchange.close()
 
     @property
@@ -183,22 +172,9 @@ class PracticeVendor:
 
     async def _serve(self, app: Any, port: int) -> str:
         """Serve an application on a loopback port and return its address."""
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError as exc:
-            sock.close()
-            raise UserError(f"port {port} is taken", fix="choose another port, or 0 for any") from exc
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=2)
-        server = _Server(config)
-        task = asyncio.create_task(server.serve(sockets=[sock]))
-        while not server.started:
-            if task.done():
-                await task
-            await asyncio.sleep(0.01)
-        self._servers.append((server, task))
-        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+        serving = await serve_app(app, "127.0.0.1", port)
+        self._serving.append(serving)
+        return f"http://127.0.0.1:{serving.port}"
 
 
 def serve(home: Path, clock: Clock, on_ready: Callable[[PracticeVendor], None], **options: Any) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from probes.errors import Failure, FailureKind, Side, Unavailable
+from probes.errors import Failure, FailureKind, Side, Unavailable, UserError
 from probes.events import Action, ContactOutcome, MessageSeen, Payload, StatusSeen, TicketState, TicketSubmitted
 from probes.model import STRICT, Act, ActKind, Reconciled, Seen, Sighting, Spec, Tools, Trace
 
@@ -62,7 +62,10 @@ async def submit(spec: Spec, tools: Tools) -> Seen:
 
 
 async def collect(handle: Handle, tools: Tools) -> Seen:
-    ticket = await asyncio.to_thread(ask, f"{handle.url}/tickets/{handle.number}")
+    try:
+        ticket = await asyncio.to_thread(ask, f"{handle.url}/tickets/{handle.number}")
+    except urllib.error.HTTPError as exc:
+        raise UserError(f"the desk does not let us in: {exc}", fix="correct its key") from exc
     whats: list[Payload] = []
     if ticket["answered"] and not handle.answered:
         whats.append(

@@ -62,6 +62,11 @@ class Desk(BaseHTTPRequestHandler):
                 one["looks"] += 1
                 over = one["looks"] > self.answers_after
                 live = not one["ended_by_us"] and (self.endless or not over)
+                if "locked out" in one.get("text", ""):
+                    one["looks_refused"] = one.get("looks_refused", 0) + 1
+                    self._keep()
+                    self._answer(401, {"error": "who are you?"})
+                    return
                 answer = {"answered": over, "status": "Resolved" if over else "Open", "live": live}
         self._answer(200, answer)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,13 @@ from audit.ledger.store import Ledger
 from audit.model import EffectState
 from probes.events import ActRefused, CaseClosed, CaseOutcome, ContactEnded, TicketSubmitted
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
 
 PLAN = """\
 holdproof: 1
 name: Desk
 authorisation: {{basis: own_system, by: the tests, until: {until}}}
-clock: {{factor: {factor}, origin_utc: 2026-11-02T09:00:00Z}}
+clock: {{factor: {factor}, origin_utc: "{origin}"}}
 limits: {{audit_at_most: {audit_at_most}, tickets: {tickets}}}
 vendors:
   - id: desk
@@ -59,7 +60,8 @@ def desk(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def write_plan(folder: Path, url: str, **changes: object) -> Path:
     values = {"until": "2099-12-31", "tickets": 100, "body": "It says no.", "n": 3, "audit_at_most": "10 d"}
-    values |= {"factor": 600} | changes
+    # From now on: a clock that has run so fast for weeks soon passes the end of the authorisation.
+    values |= {"factor": 600, "origin": datetime.now(UTC).isoformat()} | changes
     path = folder / "plan.yaml"
     path.write_text(PLAN.format(url=url, **values))
     return path
@@ -128,7 +130,7 @@ def test_killed_at_any_moment_it_goes_on_and_does_nothing_twice(
 
 
 def test_a_second_run_of_the_same_home_is_refused(tmp_path: Path, desk: tuple[str, Path]) -> None:
-    plan = write_plan(tmp_path, desk[0], n=1, factor=20, audit_at_most="5 min")
+    plan = write_plan(tmp_path, desk[0], n=1, factor=1)
     home = tmp_path / "home"
     first = start(plan, home)
     while not (home / "worker.lock").exists() or not (home / "worker.lock").read_text():
@@ -136,7 +138,9 @@ def test_a_second_run_of_the_same_home_is_refused(tmp_path: Path, desk: tuple[st
     code, errors = finish(start(plan, home))
     assert code == 3
     assert f"works on this home already (process {first.pid})" in errors
-    assert finish(first)[0] == 0
+    assert first.poll() is None  # nothing of that touched it
+    first.kill()
+    first.communicate()
 
 
 def test_a_refusal_is_recorded_and_nothing_is_sent(tmp_path: Path, desk: tuple[str, Path]) -> None:
@@ -158,6 +162,19 @@ def test_a_vendor_that_fails_is_tried_again_and_charged_with_it(tmp_path: Path, 
     assert [what.failure.side.value for what in ended if what.failure] == ["vendor"] * 3
     assert outcomes(ledger) == [CaseOutcome.AUDIT_ENDED]
     ledger.close()
+
+
+def test_what_only_the_user_can_mend_is_said_at_the_first_look(tmp_path: Path, desk: tuple[str, Path]) -> None:
+    plan = write_plan(tmp_path, desk[0], body="we are locked out", n=1)
+    assert finish(start(plan, tmp_path / "home"))[0] == 0
+    ledger = Ledger.in_folder(tmp_path / "home")
+    (closed,) = [event.what for event in ledger.events("desk-1") if isinstance(event.what, CaseClosed)]
+    ledger.close()
+    assert closed.outcome is CaseOutcome.OURS
+    assert closed.reason.startswith("the ticket cannot be looked at: the desk does not let us in: HTTP Error 401")
+    assert closed.reason.endswith("; correct its key")
+    (ticket,) = json.loads(desk[1].read_text())["tickets"]
+    assert ticket["looks_refused"] == 1
 
 
 def test_a_full_disk_is_said_and_what_was_recorded_stays(tmp_path: Path, desk: tuple[str, Path]) -> None:

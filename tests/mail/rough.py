@@ -23,6 +23,8 @@ class Rough:
     recipient: str = "250 2.1.5 OK"
     data: str = "250 2.0.0 taken in"
     wrong_password: bool = False
+    refused_way: str = ""
+    tries: int = 0
     taken: list[Envelope] = field(default_factory=list)
     hand_on: Callable[[bytes, str | None, list[str]], None] | None = None
 
@@ -63,6 +65,9 @@ class Rough:
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
     ) -> AuthResult:
+        if mechanism == self.refused_way:
+            return AuthResult(success=False, handled=False, message="504 5.5.4 not in this way")
+        self.tries += 1
         return AuthResult(success=not self.wrong_password and given.password == PASSWORD.encode(), handled=False)
 
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from probes import email_ticket
-from probes.errors import FailureKind, Side
+from probes.errors import FailureKind, Side, UserError
 from probes.events import Action, ContactOutcome, MessageSeen, MessageSent, TicketSubmitted
 from probes.mail.account import Security, Server
 from probes.model import Trace
@@ -165,4 +165,44 @@ async def test_a_reply_whose_answer_was_lost_is_proved_by_its_own_sign_alone(ser
         assert [each.text for each in kit.payloads(seen, MessageSent)] == ["Any news?"]
         again = await email_ticket.reconcile(spec, tools.clock.now_utc(), tools)
         assert again.trace is Trace.FOUND
+        await mailboxes.close()
+
+
+async def test_a_refused_password_is_tried_once(server: kit.MailServer) -> None:
+    behaviour = Rough(wrong_password=True)
+    with rough(behaviour) as smtp:
+        mailboxes = source(server, smtp)
+        for _ in range(3):
+            seen = await email_ticket.submit(kit.spec(), kit.tools(mailboxes))
+            assert seen.failure is not None
+            assert (seen.failure.kind, seen.failure.side) == (FailureKind.LOGIN_FAILED, Side.OURS)
+            assert "correct HOLDPROOF_MAIL_USER and …_PASSWORD" in seen.failure.text
+        await mailboxes.close()
+    assert behaviour.tries == 1
+
+
+async def test_a_way_to_sign_in_that_the_server_refuses_is_followed_by_another(server: kit.MailServer) -> None:
+    behaviour = Rough(refused_way="PLAIN")
+    with rough(behaviour) as smtp:
+        mailboxes = source(server, smtp)
+        seen = await email_ticket.submit(kit.spec(), kit.tools(mailboxes))
+        await mailboxes.close()
+    assert (seen.outcome, behaviour.tries) == (ContactOutcome.DONE, 1)
+
+
+async def test_a_mailbox_that_refuses_the_password_is_asked_once(server: kit.MailServer) -> None:
+    with rough(Rough()) as smtp:
+        opened = source(server, smtp)
+        handle = (await email_ticket.submit(kit.spec(), kit.tools(opened))).handle
+        await opened.close()
+        mailboxes = source(server, smtp, password="another", smtp_password=kit.PASSWORD)
+        with pytest.raises(UserError, match="the mailbox refuses us"):
+            await email_ticket.collect(handle, kit.tools(mailboxes))
+        # Whether the same password would do now is not asked: nobody is there any more, and it is still a refusal.
+        box = mailboxes.mailbox("")
+        box.account = replace(box.account, imap=Server("127.0.0.1", kit.free_port(), Security.PLAIN))
+        with pytest.raises(UserError, match="the mailbox refuses us"):
+            await email_ticket.collect(handle, kit.tools(mailboxes))
+        with pytest.raises(UserError, match="the mailbox refuses us"):
+            await email_ticket.reconcile(kit.spec(), kit.tools(mailboxes).clock.now_utc(), kit.tools(mailboxes))
         await mailboxes.close()

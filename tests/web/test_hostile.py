@@ -22,7 +22,7 @@ from probes.model import Artifact, Seen, Tools
 from tests.web import kit
 from tests.web.kit import Answer, Asked, Site, site
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.asyncio(loop_scope="module")]
 
 FORM = """<!doctype html><title>New ticket</title>
 <form method=post action=/new><label>Subject <input name=subject required></label>
@@ -114,8 +114,12 @@ def silent(asked: Asked) -> Answer:
     ids=["500", "503", "404", "429", "loop", "dropped", "never-ends", "silent", "download", "encoding", "no-gzip"],
 )
 async def test_a_page_that_is_none(tools: Tools, answer: Any, expected: tuple[FailureKind, Side]) -> None:
+    # A page that cannot be unpacked is waited for as long as one that does not end.
+    timeout = (
+        "3 s" if expected[0] is FailureKind.TIMEOUT else "8 s" if expected[0] is FailureKind.UNREADABLE else "30 s"
+    )
     with site(answer) as here:
-        seen = await opened(here, tools, timeout="3 s" if expected[0] is FailureKind.TIMEOUT else "30 s")
+        seen = await opened(here, tools, timeout=timeout)
         assert not here.paths("POST")
     assert kind_and_side(seen) == expected
     assert (seen.outcome, seen.handle) == (ContactOutcome.FAILED, None)
