@@ -16,7 +16,7 @@ from probes.errors import AuditError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from audit.analysis.model import Analysis
+    from audit.analysis.model.audits import Analysis
     from audit.engine.worker import Worker
     from audit.ledger.store import Ledger
     from audit.plan.reader import PlanFile

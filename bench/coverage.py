@@ -23,7 +23,7 @@ from scipy import special
 
 from audit.analysis.agreement import alpha_interval
 from audit.analysis.clusters import clustered_median, share_interval
-from audit.analysis.model import Observations, Observed
+from audit.analysis.model.measures import Observations, Observed
 from audit.analysis.ranking import standings
 from audit.analysis.statistics import (
     difference_interval,

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 from audit.analysis.over_time import NOTHING, OverTime
 from probes.errors import Unavailable, UserError
 from probes.model import Artifact

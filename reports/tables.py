@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 
 if TYPE_CHECKING:
     from audit.analysis.over_time import OverTime

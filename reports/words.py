@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from audit.analysis.model import Accounting, CallRecord, Decision, Measure, MeasureKind, PromiseOutcome, Verdict
+from audit.analysis.model.audits import Accounting
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.findings import Verdict
+from audit.analysis.model.measures import Measure, MeasureKind
+from audit.analysis.model.promises import PromiseOutcome
+from audit.analysis.model.scores import Decision
 from probes.errors import Side
 
 MINUS = "\u2212"

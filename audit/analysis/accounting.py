@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from audit.analysis.case import Case
 from audit.analysis.measures.spec import Per, evidence_number
-from audit.analysis.model import Accounting
+from audit.analysis.model.audits import Accounting
 from audit.plan.model import Plan
 from probes.errors import Side
 from probes.events import Action, CarrierCharged, CaseOutcome, ContactOutcome

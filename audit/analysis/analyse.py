@@ -33,20 +33,12 @@ from audit.analysis.measures.registry import BY_ID, MEASURES
 from audit.analysis.measures.spec import MeasureSpec, Per
 from audit.analysis.menus import menu_maps
 from audit.analysis.messages import messages_read
-from audit.analysis.model import (
-    Accounting,
-    Analysis,
-    CallRecord,
-    CostRecord,
-    Finding,
-    Measure,
-    Observations,
-    ProfileNote,
-    PromiseRecord,
-    Scorecard,
-    Story,
-    VendorName,
-)
+from audit.analysis.model.audits import Accounting, Analysis, VendorName
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.findings import Finding, Story
+from audit.analysis.model.measures import Measure, Observations
+from audit.analysis.model.promises import PromiseRecord
+from audit.analysis.model.scores import CostRecord, ProfileNote, Scorecard
 from audit.analysis.personas import compare_personas
 from audit.analysis.profiles import Profile, load_profile
 from audit.analysis.promises import promise_records

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit.analysis.model import Measure, MeasureKind, VendorTest, Verdict
+from audit.analysis.model.comparisons import VendorTest
+from audit.analysis.model.findings import Verdict
+from audit.analysis.model.measures import Measure, MeasureKind
 from audit.analysis.statistics import SMALLEST_N, holm
 from audit.analysis.survival import log_rank
 

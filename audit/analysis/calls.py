@@ -10,7 +10,8 @@ from audit.analysis import phrases
 from audit.analysis.case import Case, Contact
 from audit.analysis.measures.spec import evidence_numbers
 from audit.analysis.menus import path_words, visits
-from audit.analysis.model import CallRecord, LeadsTo, StoryLine
+from audit.analysis.model.calls import CallRecord, LeadsTo
+from audit.analysis.model.findings import StoryLine
 from audit.model import Event
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, Timeline
 from probes.errors import Side

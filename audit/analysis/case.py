@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 
 from audit.analysis.chats import settle_chat
-from audit.analysis.model import CallRecord, PromiseRecord
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.promises import PromiseRecord
 from audit.analysis.reading import CueKind, MessageKind, Reading, settles
 from audit.analysis.settling import settled
 from audit.calendar import BusinessCalendar

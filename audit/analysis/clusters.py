@@ -6,8 +6,6 @@ each comes from a case of its own, and everything is then as for independent obs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -17,13 +15,6 @@ from audit.analysis.statistics import SMALLEST_N, Interval, median_interval, med
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Clusters = NDArray[np.int64]
-
-
-def clusters_of(cases: Iterable[str]) -> Clusters | None:
-    """Return the number of the case of each observation; None where no two are of one case."""
-    places: dict[str, int] = {}
-    numbers = [places.setdefault(case, len(places)) for case in cases]
-    return None if len(places) == len(numbers) else np.array(numbers, dtype=np.int64)
 
 
 def effective_n(flags: Flags, clusters: Clusters) -> float:

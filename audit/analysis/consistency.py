@@ -10,7 +10,7 @@ from audit.analysis import phrases
 from audit.analysis.agreement import SMALLEST_UNITS, Metric, alpha_interval, krippendorff_alpha
 from audit.analysis.case import Case
 from audit.analysis.measures.spec import evidence_number
-from audit.analysis.model import AgreementResult
+from audit.analysis.model.comparisons import AgreementResult
 from audit.analysis.questions import BY_ID, QUESTIONS
 from audit.analysis.values import plentiful
 from audit.model import Event

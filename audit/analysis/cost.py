@@ -16,7 +16,9 @@ from audit.analysis import phrases
 from audit.analysis.case import Case, Contact
 from audit.analysis.measures.cases import LOOK_MINUTES, minutes_of
 from audit.analysis.measures.spec import evidence_number
-from audit.analysis.model import CostPart, CostRecord, Finding, PromiseOutcome, Verdict
+from audit.analysis.model.findings import Finding, Verdict
+from audit.analysis.model.promises import PromiseOutcome
+from audit.analysis.model.scores import CostPart, CostRecord
 from audit.analysis.state import LOST
 from audit.analysis.statistics import SMALLEST_N_OF_MEAN, mean_interval
 from audit.analysis.values import plentiful

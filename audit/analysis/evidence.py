@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.analysis.facts import Facts
 from audit.analysis.measures.spec import evidence_number
-from audit.analysis.model import Evidence
+from audit.analysis.model.findings import Evidence
 from audit.model import Event
 from probes import events as e
 from probes.errors import Side

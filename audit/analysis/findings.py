@@ -7,19 +7,12 @@ from dataclasses import dataclass
 
 from audit.analysis import phrases
 from audit.analysis.measures.registry import BY_ID
-from audit.analysis.model import (
-    Accounting,
-    CallRecord,
-    Finding,
-    LimitTest,
-    Measure,
-    Observed,
-    Origin,
-    PairTest,
-    PromiseOutcome,
-    PromiseRecord,
-    Verdict,
-)
+from audit.analysis.model.audits import Accounting
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.comparisons import LimitTest, PairTest
+from audit.analysis.model.findings import Finding, Origin, Verdict
+from audit.analysis.model.measures import Measure, Observed
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from audit.analysis.case import Case
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_numbers
-from audit.analysis.model import FollowThrough
+from audit.analysis.model.comparisons import FollowThrough
 from audit.model import Event
 from probes.events import CaseOutcome, Judged
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 from audit.model import Event
 
 FRAMES = ("measures", "observed", "promises", "findings", "scores", "calls", "limits", "pairs", "agreements",

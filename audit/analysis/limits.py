@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from audit.analysis import phrases
-from audit.analysis.model import LimitTest, Measure, Observed, Origin, PromiseOutcome, PromiseRecord, Verdict
+from audit.analysis.model.comparisons import LimitTest
+from audit.analysis.model.findings import Origin, Verdict
+from audit.analysis.model.measures import Measure, Observed
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
 from audit.analysis.profiles import Limit, Profile
 from audit.analysis.statistics import holm, limit_p_value, n_without_miss, share_at_least
 from audit.analysis.values import changed

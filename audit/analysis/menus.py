@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from audit.analysis.case import Case, Contact
-from audit.analysis.model import LeadsTo, MenuMap, MenuPlace
+from audit.analysis.model.calls import LeadsTo, MenuMap, MenuPlace
 from audit.model import Event
 from probes.audio.timeline import Kind, Label, Segment, Timeline
 from probes.errors import Side

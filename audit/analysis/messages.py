@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from audit.analysis.case import Case
 from audit.analysis.measures.spec import evidence_numbers
-from audit.analysis.model import MessageRead
+from audit.analysis.model.findings import MessageRead
 from audit.analysis.reading import plain, read_message
 from audit.model import Event
 from probes.events import MessageSeen, MessageSent, TicketSubmitted

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from audit.analysis import phrases
 from audit.analysis.measures import promises
 from audit.analysis.menus import changes
-from audit.analysis.model import Analysis, Measure, Origin, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Origin, Verdict
+from audit.analysis.model.measures import Measure
 from audit.analysis.statistics import SMALLEST_N
 from audit.analysis.trends import Alarm, Comparison, Trend, alarms, compare, trends
 from audit.plan.model import Plan, Sample, Vendor

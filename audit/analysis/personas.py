@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.analysis import phrases
-from audit.analysis.model import Measure, MeasureKind, PairPoint, PairTest, Verdict
+from audit.analysis.model.comparisons import PairPoint, PairTest
+from audit.analysis.model.findings import Verdict
+from audit.analysis.model.measures import Measure, MeasureKind
 from audit.analysis.statistics import SMALLEST_N, PairedTest, holm, sign_test, signed_rank_test
 from audit.analysis.values import changed
 from audit.plan.model import Persona

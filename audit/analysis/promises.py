@@ -13,7 +13,8 @@ from audit.analysis import phrases
 from audit.analysis.case import Case, Contact, Message
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import evidence_number, evidence_numbers
-from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
 from audit.analysis.reading import plain, promises_in
 from audit.analysis.values import plentiful
 from audit.calendar import BusinessCalendar

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.analysis.model import Measure, MeasureKind
+from audit.analysis.model.measures import Measure, MeasureKind
 from audit.analysis.profiles import Scale
 
 Floats = NDArray[np.float64]

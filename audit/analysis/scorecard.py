@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from audit.analysis import phrases
 from audit.analysis.dimensions import DIMENSIONS
-from audit.analysis.model import DimensionScore, Measure, Scorecard, ScorePart
+from audit.analysis.model.measures import Measure
+from audit.analysis.model.scores import DimensionScore, Scorecard, ScorePart
 from audit.analysis.profiles import Profile, Scale
 from audit.analysis.ranking import BOOTSTRAPS, WEIGHTINGS, resampled_score, standings, weight_sensitivity
 from audit.analysis.statistics import SMALLEST_N

@@ -14,17 +14,10 @@ from importlib import resources
 from typing import Any, TypeVar
 
 from audit.analysis.case import Case, Contact, Message
-from audit.analysis.model import (
-    Analysis,
-    Evidence,
-    Finding,
-    MessageRead,
-    Observations,
-    Observed,
-    PromiseRecord,
-    Story,
-    StoryLine,
-)
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Evidence, Finding, MessageRead, Story, StoryLine
+from audit.analysis.model.measures import Observations, Observed
+from audit.analysis.model.promises import PromiseRecord
 from audit.analysis.reading import MessageKind
 from audit.analysis.reading_text import signed_by
 from audit.analysis.values import Deferred, changed

@@ -10,7 +10,7 @@ from audit.analysis.calls import tell_call
 from audit.analysis.case import Case, Contact, Message
 from audit.analysis.chats import read_chat, tell_chat
 from audit.analysis.measures.spec import evidence_numbers
-from audit.analysis.model import Story, StoryLine
+from audit.analysis.model.findings import Story, StoryLine
 from audit.analysis.promises import said_at
 from audit.analysis.questions import judged_sentence
 from audit.analysis.reading import MessageKind, plain

@@ -7,7 +7,8 @@ import numpy as np
 from audit.analysis import phrases
 from audit.analysis.clusters import clustered_median, share_interval
 from audit.analysis.measures.spec import MeasureSpec
-from audit.analysis.model import Measure, MeasureKind, Observations, Origin, Survival
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import Measure, MeasureKind, Observations, Survival
 from audit.analysis.statistics import SMALLEST_N
 from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
 from audit.analysis.values import changed

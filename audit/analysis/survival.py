@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from audit.analysis.model import CurvePoint
+from audit.analysis.model.measures import CurvePoint
 from audit.analysis.statistics import Interval
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from audit.analysis import phrases
 from audit.analysis.clusters import share_interval
-from audit.analysis.model import Analysis, Measure, MeasureKind, Observations, Observed, Origin, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Origin, Verdict
+from audit.analysis.model.measures import Measure, MeasureKind, Observations, Observed
 from audit.analysis.statistics import (
     SMALLEST_N,
     Interval,

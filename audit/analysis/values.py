@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-__all__ = ["Deferred", "changed", "no_cycle_search", "plentiful"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Deferred", "changed", "clusters_of", "no_cycle_search", "plentiful"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as plentiful
@@ -32,6 +35,13 @@ def changed(value: Plentiful, /, **fields: Any) -> Plentiful:
     for name in value.__slots__:  # type: ignore[attr-defined]
         setattr(made, name, fields[name] if name in fields else getattr(value, name))
     return made
+
+
+def clusters_of(cases: Iterable[str]) -> NDArray[np.int64] | None:
+    """Return the number of the case of each observation; None where no two are of one case."""
+    places: dict[str, int] = {}
+    numbers = [places.setdefault(case, len(places)) for case in cases]
+    return None if len(places) == len(numbers) else np.array(numbers, dtype=np.int64)
 
 
 @contextmanager

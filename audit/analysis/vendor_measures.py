@@ -11,7 +11,8 @@ from audit.analysis import phrases
 from audit.analysis.case import Case
 from audit.analysis.measures.cases import judged
 from audit.analysis.measures.spec import Per
-from audit.analysis.model import AgreementResult, Measure, MeasureKind, Observations, PairTest
+from audit.analysis.model.comparisons import AgreementResult, PairTest
+from audit.analysis.model.measures import Measure, MeasureKind, Observations
 from audit.analysis.personas import established_difference
 from audit.analysis.statistics import Interval
 from audit.plan.model import PromisedWhat, PromiseKind, Vendor

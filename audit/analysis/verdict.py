@@ -9,20 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from audit.analysis import phrases
-from audit.analysis.clusters import clusters_of, share_interval
-from audit.analysis.model import (
-    Decision,
-    Headline,
-    Judgement,
-    LimitTest,
-    Measure,
-    Origin,
-    PromiseOutcome,
-    PromiseRecord,
-    Scorecard,
-    ScorePart,
-)
+from audit.analysis.clusters import share_interval
+from audit.analysis.model.comparisons import LimitTest
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import Measure
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
+from audit.analysis.model.scores import Decision, Headline, Judgement, Scorecard, ScorePart
 from audit.analysis.statistics import SMALLEST_N
+from audit.analysis.values import clusters_of
 from audit.plan.model import PromisedWhat
 
 _NOT_MET = {PromiseOutcome.LATE, PromiseOutcome.BROKEN, PromiseOutcome.WITHDRAWN}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 from audit.analysis.over_time import OverTime, differences, over_time
 from audit.analysis.profiles import Profile, load_profile
 from audit.ledger.artifacts import ArtifactFolder

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from audit.analysis.model import Analysis, Story, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Story, Verdict
 from audit.ledger.store import Ledger
 from audit.model import AuditRow, EffectState
 from probes.errors import UserError

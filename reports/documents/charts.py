@@ -9,18 +9,12 @@ from datetime import timedelta
 
 from markupsafe import Markup
 
-from audit.analysis.model import (
-    Analysis,
-    CallRecord,
-    Evidence,
-    FollowThrough,
-    Measure,
-    MeasureKind,
-    PromiseOutcome,
-    PromiseRecord,
-    Story,
-    StoryLine,
-)
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.comparisons import FollowThrough
+from audit.analysis.model.findings import Evidence, Story, StoryLine
+from audit.analysis.model.measures import Measure, MeasureKind
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
 from probes.audio.timeline import Timeline
 from reports import words
 from reports.figures.call_strip import call_strip_svg, look, phases

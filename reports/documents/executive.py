@@ -12,23 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from audit.analysis.model import (
-    Accounting,
-    Analysis,
-    CallRecord,
-    Evidence,
-    Finding,
-    Headline,
-    Judgement,
-    Measure,
-    PromiseOutcome,
-    PromiseRecord,
-    Scorecard,
-    Story,
-    StoryLine,
-    VendorName,
-    Verdict,
-)
+from audit.analysis.model.audits import Accounting, Analysis, VendorName
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.findings import Evidence, Finding, Story, StoryLine, Verdict
+from audit.analysis.model.measures import Measure
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
+from audit.analysis.model.scores import Headline, Judgement, Scorecard
 from audit.analysis.over_time import NOTHING, Drift, OverTime
 from audit.analysis.trends import Comparison, Trend
 from reports import words

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from audit.analysis.model import PromiseOutcome, Verdict
+from audit.analysis.model.findings import Verdict
+from audit.analysis.model.promises import PromiseOutcome
 from reports import words
 from reports.documents.executive import ExecutiveReport, slug
 from reports.figures import grammar as g

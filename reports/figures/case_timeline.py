@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from audit.analysis.model import PromiseOutcome
+from audit.analysis.model.promises import PromiseOutcome
 from reports import words
 from reports.figures import grammar as g
 from reports.figures.promises import COLOURS

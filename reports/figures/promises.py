@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.analysis.model import PromiseOutcome
+from audit.analysis.model.promises import PromiseOutcome
 from reports import words
 from reports.figures import grammar as g
 

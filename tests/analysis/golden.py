@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 from audit.ledger.codec import from_json, moment, open_record, seal
 from audit.model import Event
 from audit.plan.model import (

@@ -7,7 +7,10 @@ from datetime import timedelta
 import pytest
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis, Decision, Origin, PromiseOutcome, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Origin, Verdict
+from audit.analysis.model.promises import PromiseOutcome
+from audit.analysis.model.scores import Decision
 from audit.plan.model import Condition, Plan, PromiseClock, PromisedWhat, Reply, Step, Wait
 from probes.duration import Duration
 from probes.errors import Failure, FailureKind, Side

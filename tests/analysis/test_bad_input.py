@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from audit.analysis.analyse import analyse
 from audit.analysis.frames import frames
-from audit.analysis.model import Decision
+from audit.analysis.model.scores import Decision
 from audit.analysis.state import case_state
 from audit.model import Event
 from probes.events import CallEnded, CarrierCharged, ContactEnded, ContactOutcome

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis, Measure, Origin
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import Measure
 from probes.errors import Failure, FailureKind, Side
 from probes.events import (
     Action,

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.analysis.clusters import clustered_median, clusters_of, effective_n, share_interval
+from audit.analysis.clusters import clustered_median, effective_n, share_interval
 from audit.analysis.measures.registry import BY_ID
-from audit.analysis.model import Measure, Observations, Observed
+from audit.analysis.model.measures import Measure, Observations, Observed
 from audit.analysis.statistics import median_interval, wilson
 from audit.analysis.summary import summarise
 from audit.analysis.survival import kaplan_meier, median_of, restricted_mean
+from audit.analysis.values import clusters_of
 
 
 def test_what_is_alike_within_a_case_counts_hardly_more_than_once() -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from audit.analysis.analyse import analyse
 from audit.analysis.frames import FRAMES, events_frame, frames
-from audit.analysis.model import Analysis, Measure, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Verdict
+from audit.analysis.model.measures import Measure
 from audit.analysis.trends import Trend, alarms, compare, look_level, trend, trends
 from audit.plan.model import PromisedWhat
 from tests.analysis.golden import golden_analysis, golden_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit.analysis.model import Verdict
+from audit.analysis.model.findings import Verdict
 from tests.analysis.golden import EXPECTED, as_text, golden_analysis, golden_events
 
 # what the paragraph says, the sentence that must say it, and the kind of the event that must prove it

@@ -6,7 +6,7 @@ import pytest
 
 from audit.analysis.analyse import analyse
 from audit.analysis.judging import read_statements
-from audit.analysis.model import Origin
+from audit.analysis.model.findings import Origin
 from probes.errors import Side
 from probes.events import Action, CallAnswered, CallDialled, CallEnded, CallRecorded, Judged, PromiseSaid
 from tests.analysis.book import START, Book, said

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis, Measure, Origin, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Origin, Verdict
+from audit.analysis.model.measures import Measure
 from audit.plan.model import Plan, PromiseClock, PromisedWhat
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, Segment, Timeline, Tone
 from probes.errors import Side

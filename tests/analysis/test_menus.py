@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audit.analysis.facts import Case, read_facts
 from audit.analysis.menus import IDENTIFICATION, changes, menu_maps, path_words, visits
-from audit.analysis.model import LeadsTo, MenuMap
+from audit.analysis.model.calls import LeadsTo, MenuMap
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, LineQuality, Segment, Timeline
 from probes.errors import Side
 from probes.events import (

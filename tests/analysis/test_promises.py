@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Origin, PromiseOutcome, PromiseRecord
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
 from audit.plan.model import Promise, PromisedWhat
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, LineQuality, Segment, Timeline
 from probes.errors import Side

@@ -10,7 +10,10 @@ import pytest
 
 from audit.analysis.analyse import analyse
 from audit.analysis.limits import hold_limits
-from audit.analysis.model import Analysis, Decision, PromiseOutcome, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.findings import Verdict
+from audit.analysis.model.promises import PromiseOutcome
+from audit.analysis.model.scores import Decision
 from audit.analysis.profiles import Limit, ProfileFault, Scale, load_profile, parse_profile, profile_names
 from audit.analysis.ranking import standings, weight_sensitivity
 from audit.analysis.scorecard import usable_weights

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit.analysis.analyse import analyse
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 from audit.analysis.reading_text import frame_lines, signed_by, spoken
 from audit.analysis.staff import Staff
 from probes.events import HandOffSeen, TicketState

@@ -13,33 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from audit.analysis.model import (
-    Accounting,
-    Analysis,
-    CallRecord,
-    CurvePoint,
-    Decision,
-    DimensionScore,
-    Evidence,
-    Finding,
-    Headline,
-    Judgement,
-    LimitTest,
-    Measure,
-    MeasureKind,
-    Observations,
-    Observed,
-    Origin,
-    ProfileNote,
-    PromiseOutcome,
-    PromiseRecord,
-    Scorecard,
-    Story,
-    StoryLine,
-    Survival,
-    VendorName,
-    Verdict,
-)
+from audit.analysis.model.audits import Accounting, Analysis, VendorName
+from audit.analysis.model.calls import CallRecord
+from audit.analysis.model.comparisons import LimitTest
+from audit.analysis.model.findings import Evidence, Finding, Origin, Story, StoryLine, Verdict
+from audit.analysis.model.measures import CurvePoint, Measure, MeasureKind, Observations, Observed, Survival
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
+from audit.analysis.model.scores import Decision, DimensionScore, Headline, Judgement, ProfileNote, Scorecard
 from probes.audio.timeline import EndReason, Hold, HoldMode, Kind, Label, LineQuality, Segment, Timeline
 from probes.errors import Side
 from probes.model import Artifact

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.analysis.model import PromiseOutcome
+from audit.analysis.model.promises import PromiseOutcome
 from reports import words
 from reports.figures import grammar as g
 from reports.figures.call_strip import call_strip_svg, phases

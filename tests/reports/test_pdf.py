@@ -13,7 +13,7 @@ from typing import Any
 import pikepdf
 import pytest
 
-from audit.analysis.model import Analysis
+from audit.analysis.model.audits import Analysis
 from probes.browser import open_browser
 from probes.model import Artifact
 from reports.report import ReportFiles, write_report

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.analysis.model import Analysis, FollowThrough, VendorTest, Verdict
+from audit.analysis.model.audits import Analysis
+from audit.analysis.model.comparisons import FollowThrough, VendorTest
+from audit.analysis.model.findings import Verdict
 from audit.analysis.over_time import over_time
 from probes.errors import Unavailable, UserError
 from probes.model import Artifact

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit.analysis.model import Observed
+from audit.analysis.model.measures import Observed
 from reports import words
 from tests.reports.samples import Store, departure
 

@@ -21,7 +21,9 @@ from audit.analysis.case import Case, Contact
 from audit.analysis.measures.cases import judged, times_said
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
 from audit.analysis.menus import visits
-from audit.analysis.model import CallRecord, LeadsTo, MeasureKind, Observed, Origin
+from audit.analysis.model.calls import CallRecord, LeadsTo
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import MeasureKind, Observed
 from audit.model import Event
 from probes.audio.timeline import Hold, Kind, Label
 from probes.errors import Side

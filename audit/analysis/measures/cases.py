@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from audit.analysis.case import Case, Contact
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import MeasureKind, Observed, Origin
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import MeasureKind, Observed
 from audit.analysis.phrases import quote
 from audit.analysis.reading import CueKind
 from audit.model import Event

@@ -9,7 +9,8 @@ from audit.analysis.case import Case
 from audit.analysis.chats import ChatRead, absent_at, read_chat
 from audit.analysis.measures.cases import judged, times_said
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import MeasureKind, Observed, Origin
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import MeasureKind, Observed
 from audit.model import Event
 from probes.errors import Side
 from probes.events import ChatEnded, NoticeKind, NoticeSeen

@@ -10,7 +10,8 @@ from audit.analysis.case import Case, Contact
 from audit.analysis.follow_through import follow_through
 from audit.analysis.measures.calls import identified_again
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import MeasureKind, Observed, Origin
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import MeasureKind, Observed
 from audit.analysis.promises import said_at
 from audit.analysis.reading import CueKind
 from audit.model import Event

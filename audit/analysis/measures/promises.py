@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 
 from audit.analysis.case import Case
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import MeasureKind, Observed, Origin, PromiseOutcome, PromiseRecord
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import MeasureKind, Observed
+from audit.analysis.model.promises import PromiseOutcome, PromiseRecord
 from audit.plan.model import PromisedWhat
 
 DECIDED = {

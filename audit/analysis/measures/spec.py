@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from audit.analysis.case import Case
-from audit.analysis.model import MeasureKind, Observed, Origin
+from audit.analysis.model.findings import Origin
+from audit.analysis.model.measures import MeasureKind, Observed
 from audit.model import Event
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from audit.analysis import phrases
 from audit.analysis.case import Case, Message
 from audit.analysis.measures.spec import Good, MeasureSpec, Per, observed
-from audit.analysis.model import MeasureKind, Observed
+from audit.analysis.model.measures import MeasureKind, Observed
 from audit.analysis.values import changed
 from audit.model import Event
 from audit.plan.model import Condition
