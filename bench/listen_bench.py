@@ -31,7 +31,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from bench.calls import detectors, make, pool, score
+from bench.calls import detectors, make, packages, pool, score
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--split", choices=packages.SPLITS, default="test")
     parser.add_argument("--n", type=int, default=28, help="calls of each seed; 28 is one round of all scenes")
     parser.add_argument("--calls", type=Path, nargs="+", help="folders of made calls instead")
     parser.add_argument("--out", type=Path, required=True)

@@ -12,20 +12,20 @@ def main() -> None:
     """Parse, do, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser("fetch", help="download the packages and prepare both sides of the split")
+    fetching = commands.add_parser("fetch", help="download the packages and prepare every side of the split")
     fetching.add_argument("--again", action="store_true", help="prepare anew, after packages were added")
     making = commands.add_parser("make", help="write calls and their labels")
     for command in (fetching, making):
         command.add_argument("--cache", type=Path, required=True)
     making.add_argument("--out", type=Path, required=True)
-    making.add_argument("--split", choices=("train", "test"), required=True)
+    making.add_argument("--split", choices=packages.SPLITS, required=True)
     making.add_argument("--n", type=int, default=28)
     making.add_argument("--seed", type=int, default=1)
     making.add_argument("--max-minutes", type=float, default=25.0)
     chosen = parser.parse_args()
     if chosen.command == "fetch":
         missing = packages.fetch(chosen.cache)
-        for split in ("train", "test"):
+        for split in packages.SPLITS:
             if (chosen.cache / pool.PREPARED / f"{split}.json").exists() and not chosen.again:
                 print(f"{split}: prepared already")
                 continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
+from bench.calls.packages import Split
 from bench.calls.sounds import RATE_HZ, Sound, levelled, samples
 
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
@@ -44,13 +45,22 @@ TRAIN_STYLES = (
     Style("chimes", ("bell",), (50, 90)),
     Style("dance", ("drums", "bass", "stab", "arpeggio"), (118, 135)),
 )
-TEST_STYLES = (
+COURSE_STYLES = (
     Style("organ", ("organ", "lead"), (60, 95)),
     Style("strings", ("strings", "bass"), (60, 90)),
     Style("guitar", ("pluck", "bass", "brush"), (85, 125)),
     Style("music box", ("box",), (75, 120)),
     Style("synth", ("arpeggio", "pad", "drums"), (100, 128)),
 )
+TEST_STYLES = (
+    Style("flute", ("flute", "strings"), (60, 90)),
+    Style("marimba", ("marimba", "bass", "brush"), (90, 130)),
+    Style("ballad", ("piano", "strings"), (58, 82)),
+    Style("march", ("organ", "bass", "drums"), (96, 120)),
+    Style("night", ("bell", "pad", "bass"), (50, 75)),
+    Style("anthem", ("strings", "lead", "drums"), (80, 110)),
+)
+STYLES: dict[Split, tuple[Style, ...]] = {"train": TRAIN_STYLES, "course": COURSE_STYLES, "test": TEST_STYLES}
 
 
 def _time(seconds: float) -> np.ndarray:
@@ -122,6 +132,25 @@ def pluck(hz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
     return 0.8 * signal.lfilter([1.0], feedback, start) * np.minimum(1, (length - _time(length)) / 0.05)
 
 
+def flute(hz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """A tone of few harmonics, and breath around it."""
+    length = max(seconds, 0.5)
+    breath = signal.lfilter(*signal.butter(1, (hz, min(3 * hz, 3900)), "bandpass", fs=RATE_HZ), _noise(length, rng))
+    tremolo = 1 + 0.12 * np.sin(2 * np.pi * rng.uniform(4.5, 6) * _time(length))
+    return (0.6 * _harmonics(hz, length, (1, 0.3, 0.1)) * tremolo + 0.15 * breath) * _swell(length, 0.06)
+
+
+def marimba(hz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """A bar of wood: its second overtone is two octaves up and is soon gone."""
+    length = max(seconds, 0.6)
+    overtone = 0.4 * np.sin(2 * np.pi * hz * 4 * _time(length)) * _decay(length, 0.03) if hz * 4 < 3800 else 0
+    return (0.8 * np.sin(2 * np.pi * hz * _time(length)) * _decay(length, 0.12) + overtone) * rng.uniform(0.7, 1)
+
+
+def _noise(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal(samples(seconds))
+
+
 def square_lead(hz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
     vibrato = hz * (
         1 + rng.uniform(0.002, 0.008) * np.sin(2 * np.pi * 5.5 * _time(seconds)) * np.minimum(1, _time(seconds) * 3)
@@ -136,7 +165,7 @@ def low_string(hz: float, seconds: float, rng: np.random.Generator) -> np.ndarra
 
 INSTRUMENTS: dict[str, Callable[[float, float, np.random.Generator], np.ndarray]] = {
     "pad": pad, "organ": organ, "strings": strings, "piano": piano, "bell": bell, "box": box, "pluck": pluck,
-    "lead": square_lead, "bass": low_string, "stab": strings, "arpeggio": piano,
+    "lead": square_lead, "bass": low_string, "stab": strings, "arpeggio": piano, "flute": flute, "marimba": marimba,
 }  # fmt: skip
 
 

@@ -8,9 +8,12 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-Split = Literal["train", "test"]
+# train: what the listening model's first stage was trained on. course: what its second stage learns from, the first
+# having never heard it. test: what nothing was ever trained on.
+Split = Literal["train", "course", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Package:
 
 PACKAGES = (
     # music
-    Package("asterisk-moh-opsound-wav", "train", "three of its five hold-music tracks"),
+    Package("asterisk-moh-opsound-wav", "test", "three of its five hold-music tracks"),
     Package("wesnoth-1.16-music", "train", "orchestral music", alternatives=("wesnoth-1.18-music",)),
     Package("planetblupi-music-ogg", "train", "light game music"),
     Package("nexuiz-music", "train", "rock and electronic music"),
@@ -36,27 +39,38 @@ PACKAGES = (
     Package("pingus-data", "train", "short game tunes"),
     Package("fretsonfire-songs-sectoid", "train", "guitar songs"),
     Package("openttd-openmsx", "train", "MIDI tunes"),
-    Package("singularity-music", "test", "ambient electronic music"),
-    Package("hyperrogue-music", "test", "strange game music"),
-    Package("warzone2100-music", "test", "electronic and film-like music"),
-    Package("asc-music", "test", "orchestral game music"),
-    Package("fb-music-high", "test", "cheerful game tune"),
+    Package("singularity-music", "course", "ambient electronic music"),
+    Package("hyperrogue-music", "course", "strange game music"),
+    Package("warzone2100-music", "course", "electronic and film-like music"),
+    Package("asc-music", "course", "orchestral game music"),
+    Package("fb-music-high", "course", "cheerful game tune"),
     Package("colobot-common-sounds", "train", "game music"),
-    Package("fretsonfire-songs-muldjord", "test", "metal songs"),
-    Package("freedoom", "test", "MIDI tunes inside a game archive"),
+    Package("fretsonfire-songs-muldjord", "course", "metal songs"),
+    Package("freedoom", "course", "MIDI tunes inside a game archive"),
+    Package("freedroidrpg-data", "test", "dark and ambient electronic music"),
+    Package("unknown-horizons", "test", "calm game music, orchestral and folk"),
+    Package("flare-game", "test", "moody orchestral game music"),
+    Package("enigma-data", "test", "calm piano and synthesiser pieces"),
+    Package("hex-a-hop-data", "test", "two long easy tunes"),
+    Package("ardentryst", "test", "synthetic orchestra"),
+    Package("zaz-data", "test", "dance music"),
+    Package("blobwars-data", "test", "rock and electronic game music"),
     # recorded speech
-    Package("asterisk-core-sounds-en-wav", "train", "telephone prompts, English"),
-    Package("asterisk-prompt-es-co", "train", "telephone prompts, Colombian Spanish"),
+    Package("asterisk-core-sounds-en-wav", "test", "telephone prompts, English"),
+    Package("asterisk-prompt-es-co", "test", "telephone prompts, Colombian Spanish"),
     Package("beneath-a-steel-sky", "train", "acted dialogue, many English speakers"),
     Package("fillets-ng-data-cs", "train", "acted dialogue, Czech"),
-    Package("asterisk-prompt-fr-armelle", "test", "telephone prompts, French"),
-    Package("asterisk-prompt-it-menardi-wav", "test", "telephone prompts, Italian"),
-    Package("flight-of-the-amazon-queen", "test", "acted dialogue, many English speakers"),
-    Package("fillets-ng-data-nl", "test", "acted dialogue, Dutch"),
-    Package("moonshine-voice==0.1.5", "train", "one English reading", registry="pypi"),
+    Package("asterisk-prompt-fr-armelle", "course", "telephone prompts, French"),
+    Package("asterisk-prompt-it-menardi-wav", "course", "telephone prompts, Italian"),
+    Package("flight-of-the-amazon-queen", "course", "acted dialogue, many English speakers"),
+    Package("fillets-ng-data-nl", "course", "acted dialogue, Dutch"),
+    Package("moonshine-voice==0.1.5", "test", "one English reading", registry="pypi"),
+    Package("tuxpaint-stamps-default", "test", "short descriptions read out, Romanian and Greek"),
+    Package("hedgewars-data", "test", "called out lines of four of its voices"),
+    Package("warzone2100-data", "test", "a computer's messages and an instructor, English"),
     # tools
     Package("timgm6mb-soundfont", None, "instruments for MIDI of the train side"),
-    Package("fluidr3mono-gm-soundfont", None, "instruments for MIDI of the test side"),
+    Package("fluidr3mono-gm-soundfont", None, "instruments for MIDI of the course side"),
     Package("fluidsynth", None, "MIDI renderer"),
     Package("libfluidsynth3", None, "MIDI renderer"),
     Package("libinstpatch-1.0-2", None, "MIDI renderer"),

@@ -15,7 +15,7 @@ from bench.calls.packages import Split
 from bench.calls.sounds import Sound
 
 NOT_SPEECH = Path(__file__).with_name("not_speech.txt")
-PREPARED = "prepared-2"  # raise when what is prepared changes: the samples of every call follow from it
+PREPARED = "prepared-3"  # raise when what is prepared changes: the samples of every call follow from it
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.calls import compose, pool, renderers, sing, voices
-from bench.calls.packages import PACKAGES, Package, Split, folder
+from bench.calls.packages import PACKAGES, SPLITS, Package, Split, folder
 from bench.calls.sounds import RATE_HZ, Sound, levelled, read, samples, trimmed, voiced_spans
 
 MOST_TRACK_S = 200.0
@@ -34,7 +34,17 @@ MUSIC_FILES = {
     "hyperrogue-music": "*.ogg",
     "warzone2100-music": "*.opus",
     "asc-music": "*.mp3",
+    "freedroidrpg-data": "sound/music/*.ogg",
+    "unknown-horizons": "audio/music/**/*.ogg",
+    "flare-game": "music/*_theme.ogg",
+    "enigma-data": "music/*/*.ogg",
+    "hex-a-hop-data": "music-game*.ogg",
+    "ardentryst": "Music/*.ogg",
+    "zaz-data": "mus?.ogg",
+    "blobwars-data": "blobwars/music/*",
 }
+STAMPS = ("ro", "el")  # of each of these two packages the listener was taught with other voices
+HEDGEWARS = {"Default": "en", "HillBilly": "en", "Pirate": "en", "Russian": "en"}
 PROMPT_FOLDERS = {  # and the language in them
     "asterisk-core-sounds-en-wav": "en",
     "asterisk-prompt-es-co": "es",
@@ -109,7 +119,7 @@ class _Builder:
 
     def _music(self, name: str, root: Path) -> Iterator[tuple[str, str, Sound]]:
         for pattern in MUSIC_FILES.get(name, "").split():
-            for path in sorted(root.rglob(pattern)):
+            for path in sorted(p for p in root.rglob(pattern) if p.suffix != ".tags"):
                 title = path.parent.name if path.stem == "song" else path.stem
                 yield title, "recorded", read(path, MOST_TRACK_S)
         if name == "nexuiz-music":
@@ -138,6 +148,19 @@ class _Builder:
                 yield str(start), "en", ("person",), ((n, "person", trimmed(s)) for n, s in lines)
         elif name == "flight-of-the-amazon-queen":
             yield from _groups(renderers.queen_speech(next(root.rglob("queen.1c"))), lambda title: title[:3], "en")
+        elif name == "tuxpaint-stamps-default":
+            for language in STAMPS:
+                files = sorted(root.rglob(f"*_desc_{language}.ogg"))
+                yield language, language, ("person",), _sentences((p.stem, read(p)) for p in files)
+        elif name == "hedgewars-data":
+            for voice, language in HEDGEWARS.items():
+                files = sorted(root.rglob(f"voices/{voice}/*.ogg"))
+                yield voice, language, ("person",), _sentences((p.stem, read(p)) for p in files)
+        elif name == "warzone2100-data":
+            archive = next(root.rglob("base.wz"))
+            for folder, role in (("audio/memressp/*/pcv*", "system"), ("audio/tutorial/*", "person")):
+                lines = renderers.zipped_tracks(archive, folder)
+                yield role, "en", (role,), _sentences(lines, "any" if role == "system" else "person")
         elif name.startswith("fillets-ng-data-"):
             language = name.rsplit("-", 1)[1]
             files = sorted(root.rglob(f"sound/*/{language}/*.ogg"))
@@ -154,8 +177,7 @@ class _Builder:
             self.speaker(voice.name, "voices", voice.language, ("system", "person"), lines)
 
     def composed_music(self) -> None:
-        styles = compose.TRAIN_STYLES if self.split == "train" else compose.TEST_STYLES
-        seed = 1 if self.split == "train" else 2
+        styles, seed = compose.STYLES[self.split], 1 + SPLITS.index(self.split)
         for number in range(4):
             for place, style in enumerate(styles):
                 rng = np.random.default_rng([seed, place, number])
@@ -195,6 +217,14 @@ def _prompts(base: Path) -> Iterator[tuple[str, str, Sound]]:
             yield path.stem, "digit", sound
         elif RATE_HZ <= len(sound) <= 16 * RATE_HZ:
             yield path.stem, "any", sound
+
+
+def _sentences(lines: Iterable[tuple[str, Sound]], kind: str = "person") -> Iterator[tuple[str, str, Sound]]:
+    """Leave out single words and cries: what is shorter than a second."""
+    for title, raw in lines:
+        sound = trimmed(raw)
+        if RATE_HZ <= len(sound) <= 16 * RATE_HZ:
+            yield title, kind, sound
 
 
 def _phrases(sound: Sound) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +84,11 @@ def module(cache: Path, data: bytes, most_s: float = 240) -> Sound:
     return resampled(np.concatenate(parts), 16000)
 
 
-def zipped_tracks(archive: Path) -> Iterator[tuple[str, Sound]]:
-    """Yield the sound files of a zip archive."""
+def zipped_tracks(archive: Path, names: str = "*") -> Iterator[tuple[str, Sound]]:
+    """Yield the sound files of a zip archive whose names match a pattern."""
     with zipfile.ZipFile(archive) as files:
         for name in sorted(files.namelist()):
-            if name.endswith(".ogg"):
+            if name.endswith(".ogg") and fnmatchcase(name, f"{names}.ogg"):
                 data, rate_hz = soundfile.read(io.BytesIO(files.read(name)), dtype="float32", always_2d=True)
                 yield Path(name).stem, resampled(data.mean(axis=1)[: 240 * rate_hz], rate_hz)
 

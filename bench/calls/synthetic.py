@@ -10,7 +10,7 @@ import numpy as np
 from scipy import signal
 
 from bench.calls import compose
-from bench.calls.packages import Split
+from bench.calls.packages import SPLITS, Split
 from bench.calls.pool import Clip, Pool, Speaker, Track, integers
 from bench.calls.sounds import RATE_HZ, Sound, levelled, silence
 
@@ -86,8 +86,7 @@ def _resonated(source: np.ndarray, formants_hz: np.ndarray) -> np.ndarray:
 
 def pool(split: Split, voices: int = 9, tracks: int = 4) -> Pool:
     """Return a small pool in memory, the same each time."""
-    side = 1 if split == "train" else 2
-    styles = compose.TRAIN_STYLES if split == "train" else compose.TEST_STYLES
+    styles, side = compose.STYLES[split], 1 + SPLITS.index(split)
     sounds, music, speakers = {}, [], []
     for number in range(tracks):
         rng = np.random.default_rng([side, 1, number])

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.calls.packages import Split
 from bench.calls.sounds import Sound, levelled, read, trimmed
 
-FLITE = {"train": ("awb", "rms", "kal"), "test": ("slt", "kal16")}
+FLITE = {"train": ("awb", "rms", "kal"), "course": ("slt", "kal16"), "test": ()}
 TEXTS = Path(__file__).with_name("texts.toml")
 
 

@@ -1,8 +1,7 @@
 """Sound to train on, taken from Debian packages by name and kept as 8 kHz int16 arrays.
 
-The training side of `bench.calls` is used too. Music and voices are split by source: what `dev` holds, and the test
-side of `bench.calls`, is never trained on. Hold music and prompts of the asterisk family, and the readings of
-moonshine-voice, are in neither: they are for judging.
+The training side of `bench.calls` is used too. Music and voices are split by source: what `dev` holds, and the course
+and test sides of `bench.calls`, is not trained on here.
 """
 
 import argparse
@@ -39,7 +38,6 @@ VOICES = {
         f"stamps_{k}": ("tuxpaint-stamps-default", f"*_desc_{k}.ogg", "train")
         for k in ("fr", "ru", "ca", "bg", "es", "be", "da", "lt")
     },
-    **{f"stamps_{k}": ("tuxpaint-stamps-default", f"*_desc_{k}.ogg", "dev") for k in ("ro", "el")},
     "fillets_cs": ("fillets-ng-data-cs", "*/cs/*.ogg", "train"),
     "fillets_nl": ("fillets-ng-data-nl", "*/nl/*.ogg", "dev"),
     **{
@@ -113,13 +111,12 @@ def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
 
 
 def _add_bench(cache: Path, music: dict[str, Ints], voices: dict[str, list[Ints]]) -> None:
-    """Add the training side of the benchmark's own pool, but for what is kept for judging."""
+    """Add the training side of the benchmark's own pool; fillets-ng is in VOICES already."""
     side = pool.load(cache, "train")
     for track in side.tracks:
-        if not track.source.startswith("asterisk"):
-            music[f"music|{track.kind}|{track.name}"] = np.asarray(np.load(side.folder / track.file))
+        music[f"music|{track.kind}|{track.name}"] = np.asarray(np.load(side.folder / track.file))
     for speaker in side.speakers:
-        if not speaker.source.startswith(("asterisk", "moonshine", "fillets")):
+        if not speaker.source.startswith("fillets"):
             sound = np.load(side.folder / speaker.file)
             clips = [np.asarray(sound[c.start : c.end]) for c in speaker.clips if c.end - c.start >= RATE_HZ // 2]
             if clips:

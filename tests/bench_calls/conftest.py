@@ -8,4 +8,4 @@ from bench.calls.pool import Pool
 
 @pytest.fixture(scope="session")
 def pool() -> Pool:
-    return synthetic.pool("test")
+    return synthetic.pool("course")

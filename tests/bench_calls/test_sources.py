@@ -2,25 +2,55 @@
 
 import struct
 import tomllib
+from itertools import combinations
+from pathlib import PurePath
 
 import numpy as np
 import pytest
 
-from bench.calls import codecs, compose, line, packages, renderers, sing, synthetic, tones, voices
+from bench.calls import codecs, compose, line, make, packages, prepare, renderers, sing, synthetic, tones, voices
 from bench.calls.pool import Pool
 from bench.calls.sounds import RATE_HZ, silence, voiced_spans
+from bench.listener import sources
 
 
-def test_no_package_voice_sentence_or_style_is_on_both_sides() -> None:
+def test_every_package_is_on_one_side() -> None:
     names = [p.name for p in packages.PACKAGES]
     assert len(names) == len(set(names))
-    sides = {split: voices.voices(split) for split in ("train", "test")}
-    said = {split: {line.text for voice in of for line in voice.lines} for split, of in sides.items()}
-    speakers = {split: {voice.name for voice in of} for split, of in sides.items()}
-    for one, two in ((said["train"], said["test"]), (speakers["train"], speakers["test"])):
-        assert one
-        assert not one & two
-    assert not {s.name for s in compose.TRAIN_STYLES} & {s.name for s in compose.TEST_STYLES}
+    assert {p.split for p in packages.PACKAGES} == {*packages.SPLITS, None}
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(packages.SPLITS, 2)))
+def test_no_voice_sentence_or_style_is_on_two_sides(one: packages.Split, other: packages.Split) -> None:
+    def of(split: packages.Split) -> list[set[object]]:
+        side = voices.voices(split)
+        styles = compose.STYLES[split]
+        return [
+            {voice.name for voice in side},
+            {line.text for voice in side for line in voice.lines},
+            {style.name for style in styles},
+            {style.parts for style in styles},
+        ]
+
+    for here, there in zip(of(one), of(other), strict=True):
+        assert here
+        assert not here & there
+
+
+def test_calls_of_different_sides_are_drawn_differently() -> None:
+    assert set(make.DRAWN_BY) == set(packages.SPLITS)
+    assert len(set(make.DRAWN_BY.values())) == len(packages.SPLITS)
+
+
+def test_listener_is_not_taught_with_what_is_for_judging() -> None:
+    """Packages of the test side give the listener nothing, but for the voices in them that are named apart."""
+    judged = {p.name for p in packages.PACKAGES if p.split == "test"}
+    assert not judged & set(sources.MUSIC)
+    taught = {(package, paths) for package, paths, _ in sources.VOICES.values() if package in judged}
+    assert {package for package, _ in taught} <= {"tuxpaint-stamps-default", "hedgewars-data"}
+    apart = [f"voices/{voice}/a.ogg" for voice in prepare.HEDGEWARS]
+    apart += [f"stamps/a_desc_{language}.ogg" for language in prepare.STAMPS]
+    assert not [(paths, path) for _, paths in taught for path in apart if PurePath(path).match(paths)]
 
 
 def test_every_block_of_texts_says_all_kinds() -> None:
