@@ -68,7 +68,7 @@ class Hand:
         found = await self._page.element(frame, "choice(argument)", name)
         if found is None:
             return None
-        at = self._session.tools.clock.now_utc()
+        at = self._watch.acting_from = self._session.tools.clock.now_utc()
         try:
             await found.click(timeout=_CLICK_WITHIN_MS)
         except Error as exc:
@@ -116,7 +116,7 @@ class Hand:
         button = await self._page.element(frame, "sender()")
         ways = [button, None] if button is not None and await button.is_enabled() else [None]
         for way in ways:
-            at = clock.now_utc()
+            at = self._watch.acting_from = clock.now_utc()
             self._watch.transcript.we_said(text, at)
             try:
                 await (way.click(timeout=_CLICK_WITHIN_MS) if way is not None else field.press("Enter"))
@@ -126,6 +126,7 @@ class Hand:
             if await self._left(frame, text):
                 return at
             self._watch.transcript.not_said(text)
+        self._watch.acting_from = None
         raise failed(FailureKind.EXPECTATION_NOT_MET, Side.OURS, "say", "what we wrote stayed in the field, unsent")
 
     async def _left(self, frame: Frame, text: str) -> bool:

@@ -83,6 +83,7 @@ class Watch:
         self.arriving = True  # a page that is still coming may be too busy to answer
         self._keeping_at: datetime | None = None
         self._absent_at: datetime | None = None
+        self.acting_from: datetime | None = None  # an act of ours is told once it is done, with the moment it began
         self.last_artifacts: tuple[Artifact, ...] = ()
         self.held_from: datetime | None = self._clock.now_utc()  # nothing is told before the chat's opening is
 
@@ -325,6 +326,7 @@ class Watch:
 
     def add(self, what: Payload, at: datetime, artifacts: tuple[Artifact, ...] = ()) -> None:
         """Add something that we did."""
+        self.acting_from = None
         self._add(what, at, artifacts)
         self._flush()
 
@@ -339,7 +341,7 @@ class Watch:
         """Tell in order what is not later than something that is still to be told."""
         self._take_pages()
         held = [line.first_at for line in (*self._telling, *self._to_tell)]
-        held += [at for at in (self.held_from, self._keeping_at) if at is not None]
+        held += [at for at in (self.held_from, self.acting_from, self._keeping_at) if at is not None]
         if (since := self.transcript.unsettled_since) is not None:
             held.append(since)
         limit = None if all_of_it or not held else min(held)

@@ -49,6 +49,16 @@ def possible(step: ScriptStep) -> tuple[StepOutcome, ...]:
     return (StepOutcome.DONE,)
 
 
+def _ends_after(following: tuple[ScriptStep, ...], *, last: bool) -> bool:
+    """Whether the call is ended after these steps with nothing that waits; `last`: the script ends with them."""
+    for step in following:
+        if step.verb in ("wait_for", "listen", "if", "repeat"):
+            return False
+        if step.hang_up:
+            return True
+    return last
+
+
 @dataclass(slots=True)
 class _Walk:
     rules: Rules
@@ -63,6 +73,9 @@ class _Walk:
             self.done += times
             if step.hang_up and index < len(steps) - 1:
                 yield here, "the script goes on after hang_up; make hang_up the last step here"
+            if step.join is not None and _ends_after(steps[index + 1 :], last=not place):
+                text = "the call would be ended as soon as the auditor has joined it"
+                yield here, f"{text}; write listen: 30 min after join: it lasts no longer than the call"
             yield from self._step(step, here)
             for key, inside in step.inner:
                 where = (*here, "repeat", key) if step.repeat is not None else (*here, key)

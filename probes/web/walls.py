@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from playwright.async_api import Error
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Frame, Page
 
 # Where widgets that tell people from machines come from. They are let in only where a person is there to pass them.
 CHALLENGE_HOSTS = (
     "google.com", "recaptcha.net", "gstatic.com", "hcaptcha.com", "challenges.cloudflare.com", "arkoselabs.com",
     "funcaptcha.com", "captcha-delivery.com", "geetest.com", "mtcaptcha.com", "friendlycaptcha.com", "perimeterx.net",
 )  # fmt: skip
+_WIDE_PX, _HIGH_PX = 200, 60
 _TITLES = (
     "just a moment", "attention required", "are you a robot", "access denied", "pardon our interruption",
     "checking your browser", "security check", "bot verification", "verify you are human", "human verification",
@@ -70,12 +71,28 @@ _INVISIBLE = """() => document.querySelector('[data-size=invisible],.grecaptcha-
 
 
 async def wall_on(page: Page) -> str | None:
-    """Return what keeps us out on this page, in a few words; None if nothing does."""
-    try:
-        wall = await page.evaluate(_WALL, [list(_TITLES), _WALL_WORDS, _FACTOR_WORDS, _APPROVAL_WORDS])
-    except Error:
-        return None
-    return str(wall) if wall else None
+    """Return what keeps us out on this page or in a frame of it, in a few words; None if nothing does."""
+    for frame in page.frames:
+        try:
+            if frame.parent_frame is not None and not await _is_wide(frame):
+                continue  # an advertisement, a counter, the widget of an invisible test
+            wall = await frame.evaluate(_WALL, [list(_TITLES), _WALL_WORDS, _FACTOR_WORDS, _APPROVAL_WORDS])
+        except Error:
+            continue  # gone meanwhile
+        if wall:
+            return str(wall)
+    return None
+
+
+async def _is_wide(frame: Frame) -> bool:
+    """Whether a frame is in sight and large enough to hold a page that one has to pass, up to the page itself."""
+    while frame.parent_frame is not None:
+        element = await frame.frame_element()
+        box = await element.bounding_box() if await element.is_visible() else None
+        if box is None or box["width"] < _WIDE_PX or box["height"] < _HIGH_PX:
+            return False
+        frame = frame.parent_frame
+    return True
 
 
 async def hidden_wall_on(page: Page) -> bool:

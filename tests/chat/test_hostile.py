@@ -13,7 +13,7 @@ import pytest
 from probes import chat
 from probes.browser import ChromiumSource
 from probes.errors import Failure, FailureKind, Side
-from probes.events import ChatEnded, ChatOpened, ContactOutcome, MessageSeen
+from probes.events import ChatEnded, ChatOpened, ContactOutcome, MessageSeen, MessageSent, NoticeSeen
 from tests.chat.kit import Held, channel, hold, spec
 from tests.web.kit import Answer, Asked, Site, site, tools
 
@@ -212,3 +212,22 @@ async def test_the_kill_switch_ends_a_chat_at_once() -> None:
     assert seen.failure is not None
     assert seen.failure.kind is FailureKind.STOPPED
     assert _said(served) == 1
+
+
+async def test_what_shows_before_our_words_have_left_is_told_after_them() -> None:
+    """A field that empties late: a banner came meanwhile, and our words went out before it."""
+    late = (
+        "document.getElementById('send').onclick = () => { banner.textContent = 'You are number 3 in the queue.';"
+        "setTimeout(() => { const text = field.value; field.value = ''; say(text);"
+        "fetch('/said', { method: 'POST', body: text }); }, 1500); };"
+    )
+    page = (PAGE % ("", late)).replace("<textarea", "<div id=banner></div><textarea")
+    browser = ChromiumSource()
+    with site(lambda asked: page if asked.path == "/" else Answer(status=204)) as served:
+        of = channel(url=served.url, scripts={"ask": [{"say": "Hello"}, {"wait": "3 s"}]}, chat_at_most="1 min")
+        held = await hold(spec(of), tools(browser))
+    await browser.close()
+    (queued,), (sent,) = held.of(NoticeSeen), held.of(MessageSent)
+    assert held.at(sent) < held.at(queued)
+    moments = [each.at_utc for each in held.sightings]
+    assert moments == sorted(moments)

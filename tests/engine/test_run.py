@@ -155,7 +155,7 @@ def test_a_refusal_is_recorded_and_nothing_is_sent(tmp_path: Path, desk: tuple[s
 
 
 def test_a_vendor_that_fails_is_tried_again_and_charged_with_it(tmp_path: Path, desk: tuple[str, Path]) -> None:
-    plan = write_plan(tmp_path, desk[0], body="all is broken", n=1, audit_at_most="2 h")
+    plan = write_plan(tmp_path, desk[0], body="all is broken", n=1, audit_at_most="10 h", factor=1800)
     assert finish(start(plan, tmp_path / "home"))[0] == 0
     ledger = Ledger.in_folder(tmp_path / "home")
     ended = [event.what for event in ledger.events("desk-1") if isinstance(event.what, ContactEnded)]

@@ -135,7 +135,7 @@ def test_a_carrier_that_is_not_set_up_here_is_named_as_not_known() -> None:
 
 def test_the_auditors_number_is_judged_as_any_other() -> None:
     text = GOOD.replace("        currency: GBP", '        currency: GBP\n        auditor: "+4915112345678"')
-    text = text.replace("personas:", "            - join\npersonas:")
+    text = text.replace("personas:", "            - join\n            - listen: 30 min\npersonas:")
     with pytest.raises(PlanFaults) as caught:
         ready(plan(text), NOW)
     (fault,) = caught.value.faults
@@ -143,3 +143,20 @@ def test_the_auditors_number_is_judged_as_any_other() -> None:
     assert "is a number of DE" in fault.message
     acts = preview(plan(text.replace("time_zone:", "countries: [DE]\n    time_zone:")), NOW).acts
     assert [act.target for act in acts] == ["+442079460101", "+4915112345678"]
+
+
+@pytest.mark.parametrize("script", [["join"], ["join", "hang_up"], ["join", {"say": "Here is our colleague."}]])
+def test_a_script_that_would_cut_the_auditor_off_is_refused(script: list[Any]) -> None:
+    with pytest.raises(ValidationError, match="would be ended as soon as the auditor has joined it"):
+        channel(script, auditor="+442079460155")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        ["join", {"listen": "30 min"}, "hang_up"],
+        [{"join": None, "as": "us"}, {"if": {"us": "not_answered"}, "then": ["hang_up"]}, {"listen": "30 min"}],
+    ],
+)
+def test_a_script_that_listens_after_the_auditor_has_joined_is_taken(script: list[Any]) -> None:
+    assert channel(script, auditor="+442079460155").scripts

@@ -61,6 +61,14 @@ async def test_pages_that_want_a_person_are_known_as_such(tools: Tools) -> None:
         for name, wall in WALLS.items():
             await page.set_content(f"<title>Desk</title>{wall}")
             assert await wall_on(page), name
+            frame = f"<iframe width=600 height=300 srcdoc='{wall.replace(chr(39), chr(34))}'></iframe>"
+            large = f"<p>{'Our desk. ' * 200}{frame}"
+            await page.set_content(large)
+            await page.frames[1].wait_for_load_state()
+            assert await wall_on(page), f"{name} in a frame"
+            await page.set_content(large.replace("<iframe", "<iframe hidden"))
+            await page.frames[1].wait_for_load_state()
+            assert await wall_on(page) is None, f"{name} in a frame out of sight"
         for harmless in (FORM, THANKS, "<p>Our security code of conduct", "<input type=password name=passwort>"):
             await page.set_content(harmless)
             assert await wall_on(page) is None, harmless
