@@ -45,6 +45,8 @@ from tests.telephony.provider import (
     running,
 )
 
+pytestmark = pytest.mark.waits
+
 DIGITS = "40718263"
 
 
@@ -150,7 +152,7 @@ async def test_a_socket_that_never_says_what_it_is_is_closed(provider: Provider)
             await hand.live()
 
 
-@pytest.mark.parametrize("fault", ["stall", "break", "flood", "bytes"])
+@pytest.mark.parametrize("fault", [pytest.param("stall", marks=pytest.mark.slow), "break", "flood", "bytes"])
 async def test_a_stream_that_fails_is_asked_for_again_and_time_goes_on(provider: Provider, fault: str) -> None:
     provider.answers[f"POST {STREAMS}"] = Answer(201, {"sid": STREAM, "status": "in-progress"})
     async with placed(provider, stall_s=2.0 if fault == "stall" else 60.0) as hand:
