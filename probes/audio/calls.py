@@ -14,6 +14,7 @@ from probes.audio.timeline import Label, Tone
 SHORTEST_MUSIC_S = 1.5  # music in all that a hold must hold
 _SHORTEST_WORDS_S = 1.6  # said over music
 TOUCHES_S, NOTE_PAUSE_S = 0.15, 1.5
+_LONGEST_PAUSE_S = 12.0  # between notes of a tune, where a burst would be ringing that fits no plan
 LONGEST_STRAY_S = 15.0
 QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click here and there
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
@@ -66,7 +67,8 @@ def pieces(stretches: list[Stretch], tones: list[Tone], duration_s: float) -> li
 def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
     """Give steady notes of a tune back to it: a tone of no country's plan that touches music or lies within it.
 
-    One or two bursts that fit a plan are notes only where music goes on right up to them on both sides.
+    One or two bursts that fit a plan are notes only where music goes on right up to them on both sides; what would be
+    ringing of no plan is one in a longer pause, too.
     """
     known = {(t.start_s, t.label): (t.bursts, t.plan) for t in tones}
     doubtful = []
@@ -76,18 +78,21 @@ def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
     for i, p in enumerate(parts):
         if not doubtful[i]:
             continue
-        sides = [_nearest_sound(parts, doubtful, i, step) for step in (-1, 1)]
-        near_s = [s[1] for s in sides if s is not None and s[0].kind == "music" and s[0].length_s >= 0.2]
         planned = p.confidence > 0.7
+        pause_s = NOTE_PAUSE_S if planned or p.label is Label.BEEP else _LONGEST_PAUSE_S
+        sides = [_nearest_sound(parts, doubtful, i, step, pause_s) for step in (-1, 1)]
+        near_s = [s[1] for s in sides if s is not None and s[0].kind == "music" and s[0].length_s > 0.15]
         within = len(near_s) == 2 and (not planned or max(near_s) < 2 * TOUCHES_S)
         if within or (near_s and min(near_s) < TOUCHES_S and not planned):
             p.kind, p.label = "music", Label.UNSURE
 
 
-def _nearest_sound(parts: list[Piece], doubtful: list[bool], i: int, step: int) -> tuple[Piece, float] | None:
+def _nearest_sound(
+    parts: list[Piece], doubtful: list[bool], i: int, step: int, pause_s: float
+) -> tuple[Piece, float] | None:
     """Return the next sound that is no doubtful tone, and how much silence lies before it; None: far away."""
     silence_s, i = 0.0, i + step
-    while 0 <= i < len(parts) and silence_s < NOTE_PAUSE_S:
+    while 0 <= i < len(parts) and silence_s < pause_s:
         if parts[i].kind == "silence":
             silence_s += parts[i].length_s
         elif not doubtful[i]:

@@ -328,11 +328,23 @@ def _same_hold(parts: list[Piece], a: int, b: int) -> bool:
         return sum(pauses) <= _LONGEST_LULL_S
     new_s = sum(p.length_s for p in speech if not p.repeated)
     if any(p.repeated for p in speech) and new_s <= _STRAY_WORDS_S:
-        return sum(pauses) <= _LONGEST_GAP_S
+        return (max(pauses, default=0.0) if _heard_over_music(parts, speech) else sum(pauses)) <= _LONGEST_GAP_S
     total = sum(p.length_s for p in speech)
     if _touching(between) and max(pauses, default=0.0) <= _BREATH_S and total <= _LONGEST_MONOLOGUE_S:
         return True
     return total <= _LONGEST_INSERT_S and max(pauses, default=0.0) <= 1.5 and len(speech) <= 3
+
+
+def _heard_over_music(parts: list[Piece], speech: list[Piece]) -> bool:
+    """Say whether all of these words that are said again are elsewhere said over music: the same wait goes on."""
+    in_music = {id(_first_said(p)) for p in parts if p.kind == "speech" and p.repeated and p.over_music}
+    return all(id(_first_said(p)) in in_music for p in speech if p.repeated)
+
+
+def _first_said(p: Piece) -> Piece:
+    while p.repeat_of is not None:
+        p = p.repeat_of
+    return p
 
 
 def _touching(between: list[Piece]) -> bool:

@@ -78,6 +78,29 @@ def test_a_note_held_within_a_tune_is_no_tone(pause_s: float) -> None:
     assert [s.label for s in timeline.segments if s.kind is Kind.TONE] == []
 
 
+@pytest.mark.parametrize("pause_s", [2.5, 5.0, 9.0])
+def test_a_single_note_far_from_the_next_within_a_tune_is_no_ringing(pause_s: float) -> None:
+    note = np.concatenate([quiet(pause_s), tone((440,), 2.3, 0.2), quiet(pause_s)])
+    timeline = listen(np.concatenate([quiet(1), music(20), note, music(20), quiet(1)]), RATE)
+    assert [s.label for s in timeline.segments if s.kind is Kind.TONE] == []
+    assert len(timeline.holds) == 1
+
+
+def test_ringing_between_two_tunes_is_ringing() -> None:
+    ring = np.concatenate([quiet(2), *[tone((440, 480), 2.0, 0.2), quiet(4)] * 3])
+    timeline = listen(np.concatenate([quiet(1), music(20), ring, music(20), quiet(1)]), RATE)
+    assert [s.label for s in timeline.segments if s.kind is Kind.TONE] == [Label.RINGBACK]
+
+
+def test_a_wait_goes_on_with_its_messages_while_its_music_is_not_heard() -> None:
+    words = speech(WAIT)
+    over = words + music(len(words) / RATE + 1, seed=4)[: len(words)] * 0.15
+    lull = np.concatenate([quiet(9), words, quiet(9), words, quiet(9)])
+    hold = np.concatenate([music(14), over, music(14), over, music(10), lull, music(14), over, music(10)])
+    timeline = listen(np.concatenate([quiet(1), hold, quiet(1)]), RATE)
+    assert [(h.start_s, h.end_s) for h in timeline.holds] == [pytest.approx((1.0, 1 + len(hold) / RATE), abs=0.5)]
+
+
 def test_a_message_that_ends_the_hold_ends_it_even_when_it_was_heard_in_two_parts() -> None:
     words = speech(WAIT)
     hold = np.concatenate([music(15), words, quiet(0.8), speech(HELLO), music(15), words, quiet(0.8), speech(HELLO)])
