@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # On a machine with cores to spare: make test WORKERS=8 WAITERS=8
 CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS := $(CORES)
-WAITERS := 3
+WAITERS := 2
 WAITING = $(shell grep -rl --include='test_*.py' 'mark\.waits' tests)
 PYTEST := $(PY) -m pytest --dist loadfile --no-loadscope-reorder --durations 15 # in the order of tests/conftest.py
 

@@ -20,6 +20,7 @@ from tests.practice.test_call import ended, place, until
 from tests.practice.test_streams import called, listening, over
 from tests.practice.test_streams import until as happens
 
+pytestmark = pytest.mark.waits
 Start = Callable[..., PracticeVendor]
 
 LOST = """
@@ -127,7 +128,7 @@ ROOM = (
 
 @pytest.mark.slow
 async def test_two_calls_in_a_room_hear_each_other_and_the_rest_goes_on_afterwards(start: Start, web: Customer) -> None:
-    vendor = start(factor=20.0)
+    vendor = start(factor=10.0)
     web.documents["/then"] = (200, b'<Response><Pause length="5"/><Hangup/></Response>')
     async with listening() as (url, [*ears]):
         del ears

@@ -443,7 +443,8 @@ def test_what_it_can_cost_is_said_before_dialling() -> None:
 
 def test_what_recording_listening_and_joining_cost_is_counted_where_it_is_done() -> None:
     prices = {"price_per_recorded_minute": 0.01, "price_per_streamed_minute": 0.004, "call_at_most": "10 min"}
-    live = [{"wait_for": {"sound": "human", "at_most": "5 min"}}, {"join": {"ring_at_most": "30 s"}}]
+    live: list[dict[str, object]] = [{"wait_for": {"sound": "human", "at_most": "5 min"}}]
+    live += [{"join": {"ring_at_most": "30 s"}}, {"listen": "4 min"}]
     both = channel(live, auditor="+442079460155", price_per_joined_minute=0.08, **prices)
     vendor, ours = phone_call.acts(spec(both))
     assert vendor.dearest_minor == pytest.approx(10 * (5.0 + 1.0 + 0.4))
