@@ -2,25 +2,21 @@
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-# Tests that work have a process for each core. Those that mostly wait (calls, chats, pages and engines that keep real
-# time) run beside them in processes of their own, and come first whenever they want a core: docs/decisions/0150.
-# On a machine with cores to spare: make test WORKERS=8 WAITERS=8
+# One test for each core: calls, pages and mails of the tests keep their time, and more of them at once come late.
+# On a machine with cores to spare: make test WORKERS=8
 CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS := $(CORES)
-WAITERS := 2
-WAITING = $(shell grep -rl --include='test_*.py' 'mark\.waits' tests)
-PYTEST := $(PY) -m pytest --dist loadfile --no-loadscope-reorder --durations 15 # in the order of tests/conftest.py
 
-.PHONY: demo test quick lint style types tests tests-that-work tests-that-wait bench lock install-run install-test clean
+.PHONY: demo test quick lint style types tests bench lock install-run install-test clean
 
 demo: install-run
 	$(PY) -m audit.cli demo --dir .demo
 
 test: install-test style
-	@$(MAKE) --no-print-directory -k -j 3 tests-that-wait tests-that-work types
+	@$(MAKE) --no-print-directory -j 2 types tests
 
 quick: install-test
-	$(PYTEST) tests -m "not slow" -n $(CORES)
+	$(PY) -m pytest tests -m "not slow" -n $(CORES) --dist loadfile
 
 lint: install-test style types
 
@@ -29,19 +25,11 @@ style:
 	.venv/bin/ruff format --check .
 
 types:
-	nice .venv/bin/mypy
+	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-tests:
-	@$(MAKE) --no-print-directory -k -j 2 tests-that-wait tests-that-work
-
-tests-that-work:
-	nice $(PYTEST) tests -m "not waits" -n $(WORKERS)
-
-tests-that-wait: # what they say is shown at their end, in one piece
-	@mkdir -p .pytest_cache
-	@$(PYTEST) $(WAITING) -m waits -n $(WAITERS) -o cache_dir=.pytest_cache/waits >.pytest_cache/waits.txt 2>&1; \
-	    told=$$?; echo; echo "tests that wait:"; cat .pytest_cache/waits.txt; exit $$told
+tests: # a file stays with one worker; in the order of tests/conftest.py: what takes longest first
+	$(PY) -m pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
 
 bench:
 	@bash .ci/install bench

@@ -51,7 +51,6 @@ async def test_what_was_not_begun_is_absent_and_what_was_is_not(own: Tools) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.waits
 async def test_the_process_ends_before_anything_was_pressed(own: Tools) -> None:
     truth = Truth()
     with pages(truth) as site:
@@ -114,7 +113,6 @@ def vendor(tmp_path: Path) -> Iterator[tuple[PracticeChat, Clock]]:
 
 
 @pytest.mark.slow
-@pytest.mark.waits
 def test_a_run_that_is_killed_in_the_middle_of_a_chat_opens_no_second_one(
     vendor: tuple[PracticeChat, Clock], tmp_path: Path
 ) -> None:

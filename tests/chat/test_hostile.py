@@ -17,7 +17,7 @@ from probes.events import ChatEnded, ChatOpened, ContactOutcome, MessageSeen, Me
 from tests.chat.kit import Held, channel, hold, spec
 from tests.web.kit import Answer, Asked, Site, site, tools
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 # A chat that works, with something nasty put into it.
 PAGE = """<!doctype html><title>Chat</title>

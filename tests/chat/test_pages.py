@@ -27,7 +27,7 @@ from probes.model import Tools
 from tests.chat.kit import Held, Truth, channel, hold, pages, spec
 from tests.web.kit import Store, tools
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 NAMES = ("soup", "framed", "shadow", "editor", "rebuilt", "nested")
 # A page notes its moments around drawing, we ours around looking.

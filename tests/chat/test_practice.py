@@ -19,7 +19,7 @@ from tests.chat.kit import Held, channel, hold, spec
 from tests.chat.practice import PracticeChat, practice_chat
 from tests.web.kit import tools
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 FACTOR = 200.0
 # What a busy machine may take between what the vendor does and what its page shows, in audit time.

@@ -18,7 +18,7 @@ from audit.ledger.store import Ledger
 from audit.model import EffectState
 from probes.events import ActRefused, CaseClosed, CaseOutcome, ContactEnded, TicketSubmitted
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 PLAN = """\
 holdproof: 1

@@ -26,7 +26,7 @@ from probes.events import ActRefused, CallEnded, EffectReconciled
 from probes.registry import PROBES, load
 from tests.engine.kill_run import PLAN
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 PATIENCE_S = 120.0
 
 

@@ -31,7 +31,7 @@ from probes.events import (
 from tests.mail import kit
 from tests.mail.rough import Rough, rough
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 PLAN, ROOT = Path(__file__).with_name("plan.yaml"), Path(__file__).parents[2]
 CASE = "desk.robin.wrong-invoice.1"
 

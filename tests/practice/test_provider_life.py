@@ -20,7 +20,6 @@ from tests.practice.test_call import ended, place, until
 from tests.practice.test_streams import called, listening, over
 from tests.practice.test_streams import until as happens
 
-pytestmark = pytest.mark.waits
 Start = Callable[..., PracticeVendor]
 
 LOST = """

@@ -45,8 +45,6 @@ from tests.telephony.provider import (
     running,
 )
 
-pytestmark = pytest.mark.waits
-
 DIGITS = "40718263"
 
 

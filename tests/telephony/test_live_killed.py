@@ -30,7 +30,7 @@ from probes.events import (
 from probes.practice.vendor import PracticeVendor, in_background
 from tests.telephony.live_kit import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 FACTOR, CUSTOMER = 4.0, "90210456"
 PLAN = """

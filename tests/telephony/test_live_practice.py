@@ -32,7 +32,7 @@ from tests.telephony.kit import Bench, Vault, channel, spec
 from tests.telephony.live_kit import here
 from tests.telephony.test_live_call import NUMBER, QUESTION, SCRIPT
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 # Fast, and slow enough for keys to come before a menu gives up on a busy machine. `bench.live_bench` waits for longer.
 FACTOR, WAITED = 5.0, "45 s"

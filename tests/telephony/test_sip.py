@@ -37,7 +37,7 @@ from tests.telephony.sip_kit import (
     until_over,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 MENU, AT_ONCE, NEVER, LONG, HOLDING, SPARSE = (f"+4420794601{n:02d}" for n in range(6))
 AUDITOR = "+442079460150"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.telephony.sip_kit import far_end
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 
 NUMBER, CUSTOMER = "+442079460100", "90514"
 CENTRE = """

@@ -22,7 +22,7 @@ from probes.model import Artifact, Seen, Tools
 from tests.web import kit
 from tests.web.kit import Answer, Asked, Site, site
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 FORM = """<!doctype html><title>New ticket</title>
 <form method=post action=/new><label>Subject <input name=subject required></label>

@@ -28,7 +28,7 @@ from probes.model import Seen, Spec, Tools
 from tests.web import kit
 from tests.web.kit import Answer, Asked, site
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 PLAN = """holdproof: 1
 name: A portal

@@ -22,7 +22,7 @@ from audit.model import Event
 from probes.errors import Side
 from probes.events import CallEnded, CallHeard, CallRecorded, CaseClosed, CaseOutcome, MessageSeen, TicketSubmitted
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 

@@ -18,7 +18,7 @@ from probes.events import MessageSeen, StatusSeen, ValueRead
 from tests.helpdesk.test_desk import PLAN, Desk
 from tests.whole.test_demo import ROOT, holdproof
 
-pytestmark = [pytest.mark.slow, pytest.mark.waits]
+pytestmark = pytest.mark.slow
 CASE = "desk.jo.wrong-invoice.1"
 
 
