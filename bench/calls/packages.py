@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-# train: what the listening model's first stage was trained on. course: what its second stage learns from, the first
-# having never heard it. test: what nothing was ever trained on.
+# train: what the listening model was trained on. course: what it never heard, and what rules were made on by looking.
+# test: what nothing was ever trained on.
 Split = Literal["train", "course", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
