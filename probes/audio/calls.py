@@ -20,6 +20,7 @@ QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click he
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
 _SHORTEST_CUT_S = 1.0
+_SHORTEST_REST_S = 1.5  # said after a message: a number at its end is shorter
 
 
 @dataclass(slots=True, eq=False)
@@ -248,9 +249,12 @@ def mark_repeats(
         first, second = speech[m.first], speech[m.second]
         first.repeated = second.repeated = True
         second.repeat_of, second.similarity = first, m.similarity
-        told_again_from_s = second.start_s - m.shift * STEP_S - first.start_s
-        if abs(told_again_from_s) < 0.4 and second.length_s > first.length_s + 1.5:
-            parts, rest = _cut_after(parts, second, second.start_s + first.length_s, level_dbfs)
+        until_s = m.until * STEP_S
+        if second.over_music:  # what the music drowns seems to differ
+            together = abs(second.start_s - m.shift * STEP_S - first.start_s) < 0.4
+            until_s = second.start_s + first.length_s if together else second.end_s
+        if second.end_s - until_s > _SHORTEST_REST_S:
+            parts, rest = _cut_after(parts, second, until_s, level_dbfs)
             cut_off += rest
     return parts, cut_off
 

@@ -31,11 +31,13 @@ _AROUND, _WIDE, _SAME_SONG = (round(-16 / STEP_S), round(16 / STEP_S)), round(4 
 _NO_MESSAGE_SO_SOON_S, _SOON_SHARE = 10.0, 0.3
 _IN_TIME_S, _WITH_TUNE_SHARE = 0.3, 0.34
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
+_LIKE_WORDS, _SHARE_OF_LIKE_WORDS, _SHORT = 0.8, 0.6, 0.1  # below: one voice's like phrases, unless most of it is the same
+_SMOOTH, _SAME = 25, 0.45  # steps, and how alike what is played again is at least
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Speech stretch `first` holds the same words as `second`, `shift` steps later."""
+    """Speech stretch `first` holds the same words as `second`, `shift` steps later, the last of them at step `until`."""
 
     first: int
     second: int
@@ -43,6 +45,7 @@ class Match:
     similarity: float
     start: int
     end: int
+    until: int
 
 
 def fingerprint(mel_db: Floats, floor_db: float = _FLOOR_DB) -> Floats:
@@ -110,9 +113,25 @@ def find_repeats(
         for which, found in zip(some, again, strict=True):
             if found is not None:
                 similarity, earlier, shift, offset, length = found
-                i, a = usable[which][:2]
-                out.append(Match(usable[earlier][0], i, shift, similarity, a + offset, a + offset + length))
+                i, a, b = usable[which][:3]
+                until = _same_until(prints, a, b, shift)
+                out.append(Match(usable[earlier][0], i, shift, similarity, a + offset, a + offset + length, until))
     return out
+
+
+def _alike(now: Floats, then: Floats) -> NDArray[np.bool_]:
+    """Say for each step whether two stretches of one length are the same about there."""
+    alike = uniform_filter1d(np.einsum("ij,ij->i", now, then), _SMOOTH)
+    size = uniform_filter1d((now**2).sum(axis=1), _SMOOTH) * uniform_filter1d((then**2).sum(axis=1), _SMOOTH)
+    return np.asarray(alike > _SAME * np.sqrt(size) + 1e-6)
+
+
+def _same_until(prints: Floats | Prints, start: int, end: int, shift: int) -> int:
+    """Return the step at which a stretch stops being the same as what was heard `shift` steps before."""
+    before = max(0, shift - start)  # of the stretch: what was not recorded yet that long ago
+    then = prints[start + before - shift : end - shift]
+    same = np.flatnonzero(_alike(prints[start + before : end], then))
+    return start + before + int(same[-1]) + 1 if len(same) else end
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,24 +242,26 @@ class _Said:
         self, which: int, length: int, over: bool, best: dict[tuple[int, int, int], tuple[float, int]]
     ) -> tuple[float, int, int, int, int] | None:
         place, n = self._places[which], min(_WINDOW, length)
-        limit = (_OVER_MUSIC if over else _CLEAN) + (0.06 if length * STEP_S < 2 else 0)
+        limit = (_OVER_MUSIC if over else _CLEAN) + (_SHORT if length * STEP_S < 2 else 0)
         for offset in _offsets(length):
             score, at = best[which, offset, length]
-            if score < limit or self._share(place, length, at - offset) < _SHARE:
+            if score < limit:
+                continue
+            same = self._same(place, length, at - offset)
+            least = _SHARE if over or score >= _LIKE_WORDS or same[:_SMOOTH].all() else _SHARE_OF_LIKE_WORDS
+            if float(same.sum()) / length < least:
                 continue
             earlier = int(self._owner[at + n // 2])  # its middle: its first step may lie in the gap before it
             shift = (self._starts[which] + offset) - (self._starts[earlier] + at - self._places[earlier])
             return score, earlier, shift, offset, n
         return None
 
-    def _share(self, place: int, length: int, at: int) -> float:
-        """Return how much of a stretch is the same as what begins at `at`."""
+    def _same(self, place: int, length: int, at: int) -> NDArray[np.bool_]:
+        """Say for each step of a stretch whether it is the same as what begins at `at`."""
         first = max(0, -at)
         now = self._all[place + first : place + length]
         then = self._all[at + first : at + length][: len(now)]
-        alike = uniform_filter1d(np.einsum("ij,ij->i", now, then), 25)
-        size = uniform_filter1d((now**2).sum(axis=1), 25) * uniform_filter1d((then**2).sum(axis=1), 25)
-        return float(np.sum(alike > 0.45 * np.sqrt(size) + 1e-6)) / length
+        return _alike(now, then)
 
 
 def _offsets(length: int) -> list[int]:
