@@ -19,6 +19,7 @@ LONGEST_STRAY_S = 15.0
 QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click here and there
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
+_FALLEN_DB, _NEAR, _SHORTEST_STOP = 15.0, 30, 7  # below the music; frames around its end, and of the pause there
 _SHORTEST_CUT_S = 1.0
 _SHORTEST_REST_S = 1.5  # said after a message: a number at its end is shorter
 
@@ -142,7 +143,8 @@ def noise_is_no_music(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
 def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
     """Call speech over music plain speech where its gaps are as quiet as the line, or far below the music beside it.
 
-    What plays under words is heard between them. Right after music the model goes on to expect it.
+    What plays under words is heard between them, and at one end of them at least. Right after music the model goes on
+    to expect it.
     """
     floor_dbfs = noise_dbfs(parts, level_dbfs)
     for i, p in enumerate(parts):
@@ -152,9 +154,25 @@ def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
         beside = [q for q in parts[max(0, i - 1) : i + 2] if q.kind == "music" and q.length_s >= 1.0]
         music_dbfs = [quantile(level_dbfs[_frames(q)][:_BESIDE], 0.4) for q in beside]
         quiet = floor_dbfs is not None and gaps_dbfs < floor_dbfs + _NOISE_VARIES_DB
-        if quiet or (music_dbfs and gaps_dbfs < min(music_dbfs) - _DEEPEST_DUCK_DB):
+        deep = bool(music_dbfs) and gaps_dbfs < min(music_dbfs) - _DEEPEST_DUCK_DB
+        if quiet or deep or _stands_alone(parts, i, gaps_dbfs, level_dbfs):
             p.over_music = False
     return parts
+
+
+def _stands_alone(parts: list[Piece], i: int, gaps_dbfs: float, level_dbfs: Floats) -> bool:
+    """Say whether words have a pause after them, and before them one too, or a short one in which music had ended."""
+    before, p = parts[i - 1] if i else None, parts[i]
+    if i + 1 == len(parts) or parts[i + 1].kind in ("music", "speech"):
+        return False
+    if before is None or before.kind != "music":
+        return before is None or before.kind == "silence"
+    if gaps_dbfs > quantile(level_dbfs[_frames(before)][-_BESIDE:], 0.4) - _FALLEN_DB:
+        return False
+    at = round(p.start_s / FRAME_S)
+    near = level_dbfs[max(0, at - _NEAR) : at + _NEAR] < gaps_dbfs + _NOISE_VARIES_DB
+    runs = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(np.int8), [0]]))).reshape(-1, 2)
+    return len(runs) > 0 and int((runs[:, 1] - runs[:, 0]).max()) >= _SHORTEST_STOP
 
 
 def smooth_dbfs(level_dbfs: Floats, frames: int) -> Floats:
