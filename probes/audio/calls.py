@@ -21,7 +21,7 @@ _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
 _FALLEN_DB, _NEAR, _SHORTEST_STOP = 15.0, 30, 7  # below the music; frames around its end, and of the pause there
 _SHORTEST_CUT_S = 1.0
-_SHORTEST_REST_S = 1.5  # said after a message: a number at its end is shorter
+_SHORTEST_REST_S = 1.0  # said after a message: a number at its end is shorter
 
 
 @dataclass(slots=True, eq=False)

@@ -32,7 +32,7 @@ _NO_MESSAGE_SO_SOON_S, _SOON_SHARE = 10.0, 0.3
 _IN_TIME_S, _WITH_TUNE_SHARE = 0.3, 0.34
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
 _LIKE_WORDS, _SHARE_OF_LIKE_WORDS, _SHORT = 0.8, 0.6, 0.1  # below: one voice's like phrases, unless most of it is the same
-_SMOOTH, _SAME = 25, 0.45  # steps, and how alike what is played again is at least
+_SMOOTH, _SAME, _LEAST_RUN = 25, 0.45, 12  # steps, how alike what is played again is at least, and for how many steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,10 @@ def _same_until(prints: Floats | Prints, start: int, end: int, shift: int) -> in
     """Return the step at which a stretch stops being the same as what was heard `shift` steps before."""
     before = max(0, shift - start)  # of the stretch: what was not recorded yet that long ago
     then = prints[start + before - shift : end - shift]
-    same = np.flatnonzero(_alike(prints[start + before : end], then))
-    return start + before + int(same[-1]) + 1 if len(same) else end
+    alike = _alike(prints[start + before : end], then).astype(np.int8)
+    runs = np.flatnonzero(np.diff(np.concatenate([[0], alike, [0]]))).reshape(-1, 2)
+    ends = runs[runs[:, 1] - runs[:, 0] >= _LEAST_RUN, 1]  # by chance some steps are always alike
+    return start + before + int(ends[-1]) if len(ends) else end
 
 
 @dataclass(frozen=True, slots=True)
