@@ -20,6 +20,7 @@ QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click he
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
 _FALLEN_DB, _NEAR, _SHORTEST_STOP = 15.0, 30, 7  # below the music; frames around its end, and of the pause there
+_FIRST_NOTE_S, _FIRST_NOTES_S, _SURELY_SAID = 1.2, 4.0, 0.8
 _SHORTEST_CUT_S = 1.0
 _SHORTEST_REST_S = 1.0  # said after a message: a number at its end is shorter
 
@@ -105,16 +106,20 @@ def _nearest_sound(
 
 def settle(parts: list[Piece]) -> list[Piece]:
     """Give sounds too short to be what they seem to what is around them."""
+    for _ in range(2):  # what became one piece may be the first notes of the next
+        parts = _settled(parts)
+    if len(parts) > 1 and parts[0].kind == "music" and parts[1].kind == "silence" and parts[0].length_s < 2.5:
+        parts[0].kind = "silence"  # noise, before its level is known
+    return _joined(parts)
+
+
+def _settled(parts: list[Piece]) -> list[Piece]:
     for before, p, after in zip(parts, parts[1:], parts[2:], strict=False):
         beside = {before.kind, after.kind}
         if p.kind == "speech" and beside == {"music"} and p.length_s < _SHORTEST_WORDS_S:
             p.kind, p.over_music = "music", False  # a sung word, a solo
-        elif (
-            p.kind == "speech"
-            and (before.kind, after.kind) == ("silence", "music")
-            and p.length_s < 1.2 < after.length_s
-        ):
-            p.kind, p.over_music = "music", False  # the first note
+        elif p.kind == "speech" and before.kind in ("silence", "tone") and _is_first_notes(p, after):
+            p.kind, p.over_music = "music", False
         elif p.kind == "music" and beside == {"silence"} and p.length_s < SHORTEST_MUSIC_S:
             p.kind = "silence"  # a rustle
         elif (
@@ -124,9 +129,16 @@ def settle(parts: list[Piece]) -> list[Piece]:
             and not (before.over_music or after.over_music)
         ):
             p.kind = "speech"
-    if len(parts) > 1 and parts[0].kind == "music" and parts[1].kind == "silence" and parts[0].length_s < 2.5:
-        parts[0].kind = "silence"  # noise, before its level is known
     return _joined(parts)
+
+
+def _is_first_notes(p: Piece, after: Piece) -> bool:
+    """Say whether what seems said is how the music begins that it goes over into: very short, or short and doubtful."""
+    if after.kind != "music":
+        return False
+    return p.length_s < _FIRST_NOTE_S < after.length_s or (
+        p.length_s < _FIRST_NOTES_S < after.length_s and p.odds < _SURELY_SAID
+    )
 
 
 def noise_is_no_music(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:

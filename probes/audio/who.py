@@ -12,6 +12,7 @@ from probes.audio.timeline import Label, Span
 _TURNS_OF_A_TALK, _LONG_TURN_S = 4, 9.5
 _SHORTEST_LINE_S, _TALKED_THROUGH_S, _ANSWERED_WITHIN_S = 0.4, 1.2, 2.5
 _ANOTHER_VOICE_DB = 2.5
+_LONGEST_GREETING, _LEFT_ALONE_S = 6, 5.0  # pieces before a beep after which nobody speaks for so long: voicemail
 _GREETING_TURNS = 4  # what is said before it rings again, at most, to be a recording
 
 
@@ -189,6 +190,11 @@ def _of_the_room(voices: "Voices", open_: list[int], count: int) -> float:
     return 2.2 if rise_db > 3.0 else 0.8 if rise_db > 1.2 else -1.0 if rise_db < -1.0 else -0.2
 
 
+def _recorded(parts: list[Piece]) -> list[int]:
+    """Return what is known to be a recording, and is heard without music."""
+    return [i for i, p in enumerate(parts) if p.label in (Label.ANNOUNCEMENT, Label.IVR) and not p.over_music]
+
+
 def _judged(
     parts: list[Piece],
     open_: list[int],
@@ -209,7 +215,9 @@ def _judged(
     if any(p.kind == "tone" and p.label is Label.DTMF for p in before):
         score -= 3
         why.append("keys_pressed")
-    if any(p.repeated for p in before if p.kind == "speech"):
+    to_recording = None if voices is None else voices.distance_db(open_, _recorded(parts))
+    another = to_recording is not None and to_recording > _ANOTHER_VOICE_DB and len(open_) >= _TURNS_OF_A_TALK
+    if any(p.repeated for p in before if p.kind == "speech") and not another:
         score -= 1.5
         why.append("said_again_nearby")
     if any(p.kind == "tone" and p.label is Label.SIT for p in before):
@@ -217,14 +225,13 @@ def _judged(
         why.append("network_message")
     last = parts[open_[-1]]
     beep = [p for p in before if p.kind == "tone" and p.label is Label.BEEP and 0 <= p.start_s - last.end_s < 4]
-    if beep and first_hold is None and len(open_) <= 3:
+    ends = parts[-1].end_s - beep[0].end_s > _LEFT_ALONE_S if beep else False
+    if beep and first_hold is None and (len(open_) <= 3 or (ends and len(open_) <= _LONGEST_GREETING)):
         score -= 3
         why.append("beep_follows")
     later = [i for i, p in enumerate(parts) if p.label is Label.AGENT]
-    recordings = (Label.ANNOUNCEMENT, Label.IVR)
-    recorded = [i for i, p in enumerate(parts) if p.label in recordings and not p.over_music]
     if voices is not None:
-        to_person, to_recording = voices.distance_db(open_, later), voices.distance_db(open_, recorded)
+        to_person = voices.distance_db(open_, later)
         if to_person is not None:
             # after a hold another person may speak, so an unlike voice says little
             score += float(np.clip((2.0 - to_person) * 0.8, -0.4, 1.5))
