@@ -114,13 +114,13 @@ def _holds_and_loops(
     spans = find_holds(parts, frames.level_dbfs)
     loops: list[tuple[float, float] | None] = []
     painted = _painted(parts, count)
-    for span in spans:
+    for i, span in enumerate(spans):
         music = painted[::STEP][: len(frames.prints)] == MUSIC
         begin = step_at(span.start_s)
         steps = slice(begin, min(step_at(span.end_s), begin + _LOOP_SOUGHT_STEPS))
         loop = loop_s(frames.prints[steps], music[steps]) if music[steps].any() else None
         if loop is not None:
-            take_back_songs(parts, span, loop[0] / STEP_S, frames.prints)
+            spans[i] = take_back_songs(parts, span, loop[0] / STEP_S, frames.prints)
             painted = _painted(parts, count)
         loops.append(loop)
     return spans, loops

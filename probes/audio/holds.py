@@ -1,6 +1,6 @@
 """From the pieces of a call to its holds: music with what interrupts it, and waits in silence with messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -289,26 +289,42 @@ def _talked_over(parts: list[Piece], group: list[int], level_dbfs: Floats, aroun
     return below_db > _SOFTER_DB and longest_s < _LONGEST_LISTENING_S and talk > _TALK_SHARE
 
 
-def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Prints) -> bool:
+def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, prints: Prints) -> HoldSpan:
     """Call speech in a hold music when it comes again with the music's loop: a singer, not a message.
 
+    So is what goes over into the hold's first music: its first notes.
+
     Returns:
-        Whether anything changed.
+        The hold, which may begin sooner now.
     """
-    changed = False
     for p in parts[span.first : span.last + 1]:
-        if not p.over_music or p.length_s > _LONGEST_SONG_S or p.odds > _SURE_SPEECH:
-            continue
-        a, b = round(p.start_s / STEP_S), round(p.end_s / STEP_S)
-        here = prints[a:b]
-        for times in (1, -1, 2, -2):
-            there = prints[max(0, a + round(times * loop_steps)) : max(0, a + round(times * loop_steps)) + len(here)]
-            inside = span.start_s <= p.start_s + times * loop_steps * STEP_S <= span.end_s - p.length_s
-            if inside and len(there) == len(here) and _likeness(here, there) > 0.8:
-                p.kind, p.over_music, p.repeat_of, p.repeated = "music", False, None, False
-                changed = True
-                break
-    return changed
+        if p.over_music and p.odds <= _SURE_SPEECH and _comes_with_the_loop(p, span, loop_steps, prints):
+            p.kind, p.over_music, p.repeat_of, p.repeated = "music", False, None, False
+    before = parts[span.first - 1] if span.first else None
+    if (
+        before is not None
+        and before.kind == "speech"
+        and not before.repeated
+        and parts[span.first].kind == "music"
+        and _comes_with_the_loop(before, span, loop_steps, prints)
+    ):
+        before.kind, before.over_music = "music", False
+        return replace(span, first=span.first - 1, start_s=before.start_s)
+    return span
+
+
+def _comes_with_the_loop(p: Piece, span: HoldSpan, loop_steps: float, prints: Prints) -> bool:
+    """Say whether the same is heard in the hold one or two rounds of its music later or sooner."""
+    if p.length_s > _LONGEST_SONG_S:
+        return False
+    a, b = round(p.start_s / STEP_S), round(p.end_s / STEP_S)
+    here = prints[a:b]
+    for times in (1, -1, 2, -2):
+        there = prints[max(0, a + round(times * loop_steps)) : max(0, a + round(times * loop_steps)) + len(here)]
+        inside = span.start_s <= p.start_s + times * loop_steps * STEP_S <= span.end_s - p.length_s
+        if inside and len(there) == len(here) and _likeness(here, there) > 0.8:
+            return True
+    return False
 
 
 def _likeness(a: Floats, b: Floats) -> float:
