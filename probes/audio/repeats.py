@@ -31,13 +31,14 @@ _AROUND, _WIDE, _SAME_SONG = (round(-16 / STEP_S), round(16 / STEP_S)), round(4 
 _NO_MESSAGE_SO_SOON_S, _SOON_SHARE = 10.0, 0.3
 _IN_TIME_S, _WITH_TUNE_SHARE = 0.3, 0.34
 _SHARE = 0.42  # of a stretch that must be said again: a number or a name in it may differ
-_LIKE_WORDS, _SHARE_OF_LIKE_WORDS, _SHORT = 0.8, 0.6, 0.1  # below: one voice's like phrases, unless most of it is the same
-_SMOOTH, _SAME, _LEAST_RUN = 25, 0.45, 12  # steps, how alike what is played again is at least, and for how many steps
+_LIKE_WORDS, _SHARE_OF_LIKE_WORDS = 0.8, 0.6  # below: like phrases in one voice, unless most is the same
+_IF_SHORT = 0.1  # more alike
+_SMOOTH, _SAME, _LEAST_RUN = 25, 0.45, 12  # steps; how alike the same is; steps
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Speech stretch `first` holds the same words as `second`, `shift` steps later, the last of them at step `until`."""
+    """Stretch `first` has the same words as `second`, `shift` steps later, the last of them at step `until`."""
 
     first: int
     second: int
@@ -244,7 +245,7 @@ class _Said:
         self, which: int, length: int, over: bool, best: dict[tuple[int, int, int], tuple[float, int]]
     ) -> tuple[float, int, int, int, int] | None:
         place, n = self._places[which], min(_WINDOW, length)
-        limit = (_OVER_MUSIC if over else _CLEAN) + (_SHORT if length * STEP_S < 2 else 0)
+        limit = (_OVER_MUSIC if over else _CLEAN) + (_IF_SHORT if length * STEP_S < 2 else 0)
         for offset in _offsets(length):
             score, at = best[which, offset, length]
             if score < limit:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from probes.audio.calls import Piece
-from probes.audio.holds import find_holds
+from probes.audio.calls import Piece, no_music_under, settle
+from probes.audio.holds import HoldSpan, find_holds, take_back_songs
 from probes.audio.listen import listen
-from probes.audio.timeline import EndReason, Kind, Label
+from probes.audio.repeats import find_repeats
+from probes.audio.timeline import EndReason, HoldMode, Kind, Label
 from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
 
 MORE = ("Let me look that up for you.", "I can see your order here, it has left our store.", "Would Monday suit you?")
@@ -156,3 +157,73 @@ def test_a_doubtful_sound_before_the_first_words_after_a_pause_is_one_of_them(od
     (hold,) = find_holds(parts, level_dbfs.astype(np.float32))
     assert hold.end_s == pytest.approx(end_s, abs=0.05)
     assert (parts[3].kind == "speech") is (end_s < 42)
+
+
+def test_a_person_right_after_the_part_of_a_message_that_came_again_is_not_part_of_it() -> None:
+    tip = "You can also write to us. You will find the form on our pages, and we answer within a day."
+    whole = np.concatenate([speech(WAIT), quiet(0.3), speech(tip)])
+    queue = np.concatenate([music(20), whole, music(22), whole, music(18), speech(WAIT)])
+    before = np.concatenate([quiet(1), RING, quiet(0.6), queue])
+    timeline = listen(np.concatenate([before, quiet(0.25), talk("en+m7")]), RATE)
+    assert timeline.holds[0].end_s == pytest.approx(len(before) / RATE, abs=0.3)
+    assert timeline.first_person_s == pytest.approx(len(before) / RATE + 0.25, abs=0.3)
+
+
+def test_many_lines_and_a_beep_after_which_nobody_speaks_are_an_answering_machine() -> None:
+    lines = np.concatenate([np.concatenate([speech(text), quiet(3.5)]) for text in (MENU, WAIT, PROMISE, ASK)])
+    machine = np.concatenate([lines[: -int(3.2 * RATE)], tone((1000,), 0.5), quiet(20)])
+    timeline = listen(np.concatenate([quiet(1), RING, quiet(0.6), machine]), RATE)
+    assert timeline.first_person_s is None
+
+
+def test_a_talk_in_another_voice_after_a_menu_that_came_twice_is_a_person() -> None:
+    before = np.concatenate([quiet(1), RING, quiet(0.6), speech(MENU), quiet(4), speech(MENU), quiet(4)])
+    person = talk("en+m7", texts=(HELLO, ASK, PROMISE, MORE[1]))
+    timeline = listen(np.concatenate([before, person, quiet(20)]), RATE)
+    assert timeline.first_person_s == pytest.approx(len(before) / RATE, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("after", "stop_s", "over"), [("silence", 0.2, False), ("silence", 0, True), ("music", 0.2, True)]
+)
+def test_music_that_stopped_before_the_words_is_not_under_them(after: str, stop_s: float, over: bool) -> None:
+    ends_s, length_s = 20.0, 5.0
+    level_dbfs = np.full(1600, -30.0, np.float32)
+    words = level_dbfs[1000:1250]
+    words[::10] = words[1::10] = words[2::10] = -52.0  # what is heard between them
+    level_dbfs[round((ends_s - stop_s) * 50) : 1000] = -56.0
+    level_dbfs[1250:] = -80.0 if after == "silence" else -30.0
+    parts = [
+        Piece(0.0, ends_s, "music", 0.9),
+        Piece(ends_s, ends_s + length_s, "speech", 0.9, over_music=True),
+        Piece(ends_s + length_s, 32.0, after, 0.9),
+    ]
+    assert no_music_under(parts, level_dbfs)[1].over_music is over
+
+
+@pytest.mark.parametrize(("odds", "kind"), [(0.7, "music"), (0.9, "speech")])
+def test_doubtful_words_that_go_over_into_music_are_its_first_notes(odds: float, kind: str) -> None:
+    parts = [
+        Piece(0.0, 5.0, "silence", 0.9),
+        Piece(5.0, 6.8, "speech", odds),
+        Piece(6.8, 30.0, "music", 0.9),
+    ]
+    assert settle(parts)[1].kind == kind
+
+
+def test_the_next_round_of_a_loop_tells_how_the_music_began() -> None:
+    prints = np.random.default_rng(4).standard_normal((2500, 20)).astype(np.float32)
+    prints[500:2500] = np.tile(prints[500:1000], (4, 1))  # music from 20 s on, its loop is 20 s
+    for before, starts_s in ((Piece(20.0, 22.0, "speech", 0.9), 20.0), (Piece(18.0, 22.0, "speech", 0.9), 22.0)):
+        parts = [Piece(0.0, before.start_s, "silence", 0.9), before, Piece(22.0, 100.0, "music", 0.9)]
+        hold = HoldSpan(22.0, 100.0, HoldMode.MUSIC, 2, 2, 0.9)
+        assert take_back_songs(parts, hold, 500.0, prints).start_s == starts_s
+
+
+@pytest.mark.parametrize(("alike", "known"), [(0.97, True), (0.75, False)])
+def test_a_like_phrase_in_the_middle_of_other_words_is_no_message(alike: float, known: bool) -> None:
+    rng = np.random.default_rng(6)
+    prints = rng.standard_normal((600, 20)).astype(np.float32)
+    phrase = slice(430, 490)  # of the second stretch, 100 steps long
+    prints[phrase] = alike * prints[130:190] + np.sqrt(1 - alike**2) * prints[phrase]
+    assert bool(find_repeats(prints, [(100, 200, False), (400, 500, False)])) is known
