@@ -107,3 +107,45 @@ def test_a_loop_through_bad_stretches_of_the_line_is_heard_when_nothing_else_is_
     found = loop_s(heard, everywhere(heard))
     assert found is not None
     assert found[0] == pytest.approx(70.0, abs=0.05)
+
+
+def test_messages_that_come_some_bars_before_a_round_is_over_do_not_make_the_loop_shorter() -> None:
+    bars = tune(8.0, seed=21)
+    period = np.concatenate([*[bars] * 5, tune(8.0, seed=22), *[bars] * 5])
+    heard = noisy(np.tile(period, (2, 1))[: round(1.9 * len(period))], 0.2)
+    music = everywhere(heard)
+    for at in (52 * STEPS, 52 * STEPS + len(period) - len(bars)):
+        music[at : at + 10 * STEPS] = False
+    found = loop_s(heard, music)
+    assert found is not None
+    assert found[0] == pytest.approx(len(period) * STEP_S, abs=0.02)
+
+
+def test_parts_of_a_tune_that_come_again_changed_are_no_loop_when_its_bars_come_again_unchanged() -> None:
+    beat, tunes = tune(4.0, seed=24), [tune(4.0, seed=25 + k) for k in range(4)]
+    parts = [beat + 0.7 * tunes[k % 2] + 0.45 * tunes[2 + k // 2] for k in range(4)]
+    heard = noisy(np.concatenate([np.tile(part, (7, 1)) for part in parts]), 0.05)
+    assert loop_s(heard, everywhere(heard)) is None
+
+
+def test_a_loop_that_was_broken_off_once_and_began_anew_is_found_on_both_sides() -> None:
+    song, pause = tune(30.0, seed=28), np.zeros((4 * STEPS, 20), np.float32)
+    sides = [played(song, 3.3, 30.0), pause, played(song, 2.6, 30.0)]
+    heard = noisy(np.concatenate(sides), 0.2)
+    music = np.concatenate([np.full(len(s), s is not pause) for s in sides])
+    found = loop_s(heard, music)
+    assert found is not None
+    assert found[0] == pytest.approx(30.0, abs=0.02)
+
+
+def test_other_sound_before_the_first_of_many_rounds_hides_no_loop() -> None:
+    heard = noisy(np.concatenate([tune(14.0, seed=29), played(tune(23.0, seed=30), 8, 23.0)]), 0.2)
+    found = loop_s(heard, everywhere(heard))
+    assert found is not None
+    assert found[0] == pytest.approx(23.0, abs=0.02)
+
+
+def test_a_section_played_twice_before_the_tune_goes_on_is_no_loop() -> None:
+    section = tune(30.0, seed=31)
+    heard = noisy(np.concatenate([section, section, tune(40.0, seed=32)]), 0.1)
+    assert loop_s(heard, everywhere(heard)) is None
