@@ -88,10 +88,9 @@ class Kept:
     def __len__(self) -> int:
         return len(self.level_dbfs)
 
-    @property
-    def mel_db(self) -> Floats:
-        """Power per band of every 40 ms."""
-        return from_half_db(self.mel)
+    def since(self, first: int) -> "Kept":
+        """Return what was kept from a frame on, an even one."""
+        return Kept(*(getattr(self, f.name)[first // 2 if f.name == "mel" else first :] for f in fields(Kept)))
 
 
 class Coarse:

@@ -5,12 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.audio.assembly import assemble, first_pieces
+from probes.audio.assembly import assemble
 from probes.audio.frames import CHUNK, FRAME_S, FrameReader, Frames, Kept, join_kept
-from probes.audio.heard import Heard, step_at, voice_spectrum
-from probes.audio.holds import find_holds
 from probes.audio.net import CLASSES, Net
-from probes.audio.repeats import STEP, fingerprint
 from probes.audio.samples import RATE_HZ, Resampler, UnusableAudio, check
 from probes.audio.spectra import Floats
 from probes.audio.timeline import Kind, Timeline
@@ -26,7 +23,7 @@ class Listener:
         self._reader, self._net = FrameReader(), Net()
         self._kept: list[Kept] = []
         self._odds: list[NDArray[np.float16]] = []
-        self._samples = 0
+        self._samples = self._frames = self._told = 0
 
     @property
     def heard_s(self) -> float:
@@ -38,70 +35,29 @@ class Listener:
         self._samples += len(samples)
         return self._take(self._reader.push(samples))
 
-    def prints(self, start_s: float, end_s: float) -> Floats:
-        """Return the fingerprint of a stretch that was heard not long ago."""
-        mel, first = self._mel_db(start_s)
-        if not len(mel):
-            return np.zeros((0, 1), np.float32)
-        return fingerprint(mel)[max(0, step_at(start_s) - first) : max(0, step_at(end_s) - first)]
-
-    def recent(self, start_s: float) -> tuple[Heard, float]:
-        """Return what was kept of the last frames, from about `start_s` on, and when the first of them was."""
-        kept, frames = self._recent(start_s)
-        return Heard(frames, kept), (sum(len(k) for k in self._kept) - frames) * FRAME_S
-
-    def music_since_s(self, start_s: float, least_s: float) -> float | None:
-        """Return since when a recording that ended now would end with music, or with a hold that this music belongs to.
-
-        None: it would end with something else, or with less than `least_s` of music.
-
-        Args:
-            start_s: from about where on it is looked at.
-            least_s: how much music it must end with.
-        """
-        kept, frames = self._recent(start_s)
-        first, told = sum(len(k) for k in self._kept) - frames, sum(len(o) for o in self._odds)
-        odds, wanted = [_NOTHING.astype(np.float16)], told - first
-        for part in reversed(self._odds):
-            if sum(map(len, odds)) >= wanted:
-                break
-            odds.append(part)
-        if wanted <= 0:
-            return None
-        heard = Heard(wanted, kept)
-        parts, _ = first_pieces(np.concatenate(odds[::-1])[-wanted:], heard, wanted * FRAME_S)
-        if parts[-1].kind != "music" or parts[-1].length_s < least_s:
-            return None
-        holds = [h for h in find_holds(parts, heard.level_dbfs) if h.last == len(parts) - 1]
-        return first * FRAME_S + (holds[-1].start_s if holds else parts[-1].start_s)
-
-    def level_dbfs(self, start_s: float, end_s: float) -> Floats:
-        """Return the levels of the frames of a stretch that was heard not long ago."""
-        kept, frames = self._recent(start_s)
-        first = sum(len(k) for k in self._kept) - frames
-        levels = np.concatenate([k.level_dbfs for k in kept]) if kept else np.zeros(0, np.float16)
-        return np.asarray(levels[round(start_s / FRAME_S) - first : round(end_s / FRAME_S) - first], np.float32)
-
-    def spectrum(self, start_s: float, end_s: float) -> Floats | None:
-        """Return the mean band levels of a voice that was heard not long ago; None when it was short."""
-        mel, first = self._mel_db(start_s)
-        return voice_spectrum(mel[max(0, step_at(start_s) - first) : max(0, step_at(end_s) - first)])
-
-    def _mel_db(self, start_s: float) -> tuple[Floats, int]:
-        """Return band levels from about `start_s` on, and the step of the first of them."""
-        kept, frames = self._recent(start_s)
-        first = (sum(len(k) for k in self._kept) - frames) // STEP
-        return (np.concatenate([k.mel_db for k in kept]) if kept else np.zeros((0, 1), np.float32)), first
-
-    def _recent(self, start_s: float) -> tuple[list[Kept], int]:
-        wanted: list[Kept] = []
-        at = total = sum(len(k) for k in self._kept)
+    def kept_since(self, first: int) -> list[Kept]:
+        """Return what was kept of the frames from `first` on, which is even."""
+        out: list[Kept] = []
+        at = self._frames
         for block in reversed(self._kept):
-            at -= len(block)
-            wanted.append(block)
-            if at * FRAME_S <= start_s:
+            if at <= first:
                 break
-        return wanted[::-1], total - at
+            at -= len(block)
+            out.append(block)
+        if out and at < first:
+            out[-1] = out[-1].since(first - at)
+        return out[::-1]
+
+    def odds_since(self, first: int) -> NDArray[np.float16]:
+        """Return the model's log-odds of the frames from `first` on, as far as it can tell them by now."""
+        out = [_NOTHING.astype(np.float16)]
+        at = self._told
+        for block in reversed(self._odds):
+            if at <= first:
+                break
+            at -= len(block)
+            out.append(block)
+        return np.concatenate(out[::-1])[max(0, first - at) :]
 
     def finish(self, caller: NDArray[np.bool_] | None = None) -> Timeline:
         """Return the timeline; nothing can be pushed after it.
@@ -124,6 +80,8 @@ class Listener:
         for block, odds in zip(blocks, told, strict=True):
             self._odds.append(odds.astype(np.float16))
             self._kept.append(Kept.of(block))
+            self._told += len(odds)
+            self._frames += len(block)
         if len(self._kept) >= 2 * _TOGETHER and len(self._kept[-_TOGETHER]) == CHUNK:
             # live frames come in single chunks: join them now and then, so that an hour is not 45,000 small arrays
             self._kept[-_TOGETHER:] = [join_kept(self._kept[-_TOGETHER:])]

@@ -48,9 +48,9 @@ def stretches(log_odds: NDArray[np.floating], level_dbfs: Floats) -> list[Stretc
     """
     if len(log_odds) == 0:
         return []
-    out = _drop_pauses(_merge(_best_path(log_odds)))
+    out = _drop_pauses(merged(_best_path(log_odds)))
     _sharpen(out, level_dbfs)
-    out = _merge([s for s in out if s.end > s.start])
+    out = merged([s for s in out if s.end > s.start])
     for s in out:
         mean: NDArray[np.float64] = np.exp(log_odds[s.start : s.end].astype(np.float64)).sum(axis=0) / (s.end - s.start)
         s.odds = float(mean[s.state] + (mean[SPEECH + OVER - s.state] if s.is_speech else 0))
@@ -81,11 +81,14 @@ def _best_path(log_odds: NDArray[np.floating]) -> list[Stretch]:
     return [Stretch(int(a), int(b), int(s)) for a, b, s in zip(starts, ends, path, strict=True)]
 
 
-def _merge(parts: list[Stretch]) -> list[Stretch]:
+def merged(parts: list[Stretch]) -> list[Stretch]:
+    """Join what follows each other and is of one class."""
     out: list[Stretch] = []
     for part in parts:
         if out and out[-1].state == part.state:
-            out[-1].end = part.end
+            last = out[-1]
+            last.odds = (last.odds * last.length_s + part.odds * part.length_s) / (last.length_s + part.length_s)
+            last.end = part.end
         else:
             out.append(part)
     return out
@@ -99,7 +102,7 @@ def _drop_pauses(parts: list[Stretch]) -> list[Stretch]:
             continue
         if left.state == right.state or (left.is_speech and right.is_speech):
             here.state = left.state
-    return _merge(parts)
+    return merged(parts)
 
 
 def _sharpen(parts: list[Stretch], level_dbfs: Floats) -> None:

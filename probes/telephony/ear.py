@@ -43,8 +43,7 @@ class Ear:
     def __init__(self) -> None:
         self._listener: LiveListener | None = None
         self._rate_hz = 0
-        self._past: deque[Stretch] = deque(maxlen=_KEPT)
-        self._persons: deque[float] = deque(maxlen=_KEPT)
+        self._past: list[Stretch] = []
         self._repeats: deque[float] = deque(maxlen=_KEPT)
         self._resumed_s = -1e9
         self._levels: deque[tuple[float, float]] = deque(maxlen=_LEVELS)  # end of each block, and its level
@@ -86,17 +85,16 @@ class Ear:
 
     def _push(self, samples: np.ndarray[tuple[int], np.dtype[np.float32]], at_s: float) -> None:
         assert self._listener is not None
-        for event in self._listener.push(np.clip(samples, -1.0, 1.0), at_s):
-            if event.what is LiveKind.SEGMENT and event.kind is not None and event.end_s is not None:
-                self._past.append(Stretch(event.kind, event.at_s, event.end_s))
-            elif event.what is LiveKind.PERSON:
-                self._persons.append(event.at_s)
-            elif event.what is LiveKind.RECORDING:
+        events = self._listener.push(np.clip(samples, -1.0, 1.0), at_s)
+        for event in events:
+            if event.what is LiveKind.RECORDING:
                 self._repeats.append(event.at_s)
             elif event.what is LiveKind.HOLD_RESUMED:
-                self._resumed_s, self.holds = event.at_s, True
-            elif event.what in (LiveKind.HOLD_STARTED, LiveKind.HOLD_ENDED):
-                self.holds = event.what is LiveKind.HOLD_STARTED
+                self._resumed_s = event.at_s
+        if events:
+            told = self._listener.stretches[-_KEPT:]
+            self._past = [Stretch(one.kind, one.start_s, one.end_s) for one in told]
+            self.holds = any(hold.end_s is None for hold in self._listener.holds[-1:])
         start_s, self.heard_s = self.heard_s, self._listener.heard_s
         size = max(1, round(_LEVEL_S * self._rate_hz))
         for begin in range(0, len(samples) - size + 1, size):
@@ -208,7 +206,8 @@ class Ear:
 
     def new_person(self, from_s: float) -> float | None:
         """A new voice after a hold; None once the music has come back."""
-        found = next((at_s for at_s in self._persons if at_s >= from_s - 0.1), None)
+        persons_s = () if self._listener is None else self._listener.persons_s
+        found = next((at_s for at_s in persons_s if at_s >= from_s - 0.1), None)
         return None if found is None or self._resumed_s > found else found
 
     def resumed(self, from_s: float) -> bool:

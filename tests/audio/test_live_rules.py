@@ -56,3 +56,44 @@ def test_a_hold_goes_on_where_music_comes_back_to_stay(length_s: float, resumed:
     first_s = (len(START) / RATE) + 25.6
     if not resumed:
         assert live.first_person_s == pytest.approx(first_s, abs=1)
+
+
+@pytest.mark.slow
+def test_what_was_told_of_a_call_by_its_end_is_what_the_recording_says() -> None:
+    words, hold = speech(WAIT), music(70, loop_s=23)
+    waiting = np.concatenate([hold[: 20 * RATE], words, hold[20 * RATE : 45 * RATE], words, hold[45 * RATE :]])
+    sound = np.concatenate([START, waiting, quiet(0.7), TALK])
+    live, events = heard_live(sound)
+    offline = listen(sound, RATE)
+    assert times(events, LiveKind.PERSON) == pytest.approx([offline.first_person_s], abs=1)
+    assert [(h.start_s, h.end_s) for h in live.holds] == [
+        pytest.approx((h.start_s, h.end_s), abs=1) for h in offline.holds
+    ]
+    known_s = live.stretches[-1].end_s
+    wrong_s = 0.0
+    for told in live.stretches:
+        for s in offline.segments:
+            if s.kind is not told.kind:
+                wrong_s += max(0.0, min(told.end_s, s.end_s) - max(told.start_s, s.start_s))
+    assert wrong_s < 0.01 * known_s
+    corrected = list(live.stretches)
+    assert [one.start_s for one in corrected[1:]] == [one.end_s for one in corrected[:-1]]
+
+
+@pytest.mark.slow
+def test_a_wait_in_silence_is_told_with_its_true_start_once_its_message_came_again() -> None:
+    waiting = np.concatenate([np.concatenate([speech(WAIT), quiet(18)]) for _ in range(4)])
+    live, events = heard_live(np.concatenate([START, waiting, TALK]))
+    started = next(e for e in events if e.what is LiveKind.HOLD_STARTED)
+    assert started.known_s < (len(START) + len(waiting)) / RATE
+    offline = listen(np.concatenate([START, waiting, TALK]), RATE)
+    assert [h.start_s for h in live.holds] == pytest.approx([h.start_s for h in offline.holds], abs=1)
+
+
+@pytest.mark.slow
+def test_a_jingle_that_was_told_to_be_a_hold_is_taken_back() -> None:
+    jingle = np.concatenate([speech(HELLO), music(12), speech(MENU), quiet(3), speech(ASK), quiet(3)])
+    live, events = heard_live(np.concatenate([START, jingle]))
+    assert times(events, LiveKind.HOLD_TAKEN_BACK) == times(events, LiveKind.HOLD_STARTED)
+    assert len(times(events, LiveKind.HOLD_STARTED)) == 1
+    assert live.holds == ()

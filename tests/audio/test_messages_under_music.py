@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probes.audio.listen import Listener, listen
-from probes.audio.repeats import STEP_S, comes_as_a_message, find_again
+from probes.audio.repeats import STEP_S, Prints, comes_as_a_message, find_again
 from tests.audio.sounds import ASK, HELLO, MENU, RATE, WAIT, Sound, music, quiet, rhythm, speech
 
 
@@ -26,7 +26,7 @@ def test_known_words_are_found_where_a_loud_tune_hides_them() -> None:
     sound = _with_words(music(100, loop_s=120, level=0.05), words, said_s)
     listener = Listener()
     listener.push(sound)
-    prints = listener.prints(0.0, 99.0)
+    prints = Prints(np.concatenate([k.mel for k in listener.kept_since(0)]))
     length_s = len(words) / RATE
     pattern = (_steps(said_s[0]), _steps(said_s[0] + length_s))
     places = find_again(prints, [pattern], [(_steps(said_s[0] + length_s), len(prints))])
@@ -39,7 +39,7 @@ def test_other_words_and_the_tune_itself_are_not_the_message() -> None:
     sound = _with_words(sound, words, (10.0,))
     listener = Listener()
     listener.push(sound)
-    prints = listener.prints(0.0, 99.0)
+    prints = Prints(np.concatenate([k.mel for k in listener.kept_since(0)]))
     end_s = 10.0 + len(words) / RATE
     assert find_again(prints, [(_steps(10.0), _steps(end_s))], [(_steps(end_s), len(prints))]) == []
 
