@@ -146,7 +146,10 @@ class SoFar:
                     None,
                 )
                 if one.match is not None and earlier is not None:
-                    found.append(replace(one.match, first=earlier, second=i))
+                    until = one.match.until
+                    if until > one.end - _SAME_EDGE_STEPS:  # and goes on: as far as it was compared it is the same
+                        until = max(until, step_at(p.end_s))
+                    found.append(replace(one.match, first=earlier, second=i, until=until))
             parts, only = calls.mark_repeats(parts, speech, found, level_dbfs)
             if not only:
                 break
