@@ -173,7 +173,7 @@ def _checked(script: Path, folders: list[Path], heard: Path) -> list[str]:
             label = json.loads(path.read_text())
             said = json.loads((heard / folder.name / path.name).read_text())
             rows.append(outside.score_call(label, said))
-            total += score.score(label, said)
+            total += score.score(label, said, to_label=True)
     return score.agreement(score.figures(total), outside.aggregate(rows))
 
 

@@ -1,6 +1,7 @@
 """How right a predicted timeline is: frames, tones, holds and their edges, loops, repeated messages, the first person.
 
-Frames, holds, first person and loops are counted as the outside check counts them (`agreement` compares the two).
+Frames, holds, first person and loops are counted as the outside check counts them (`agreement` compares the two), but
+for the edges of holds whose music the line covers at first or at last.
 Counted besides: holds that may or may not be reported, false tones, loops claimed where nothing repeats, messages.
 """
 
@@ -18,6 +19,7 @@ STEP_S = 0.1
 SAME_HOLD_IOU = 0.5
 LOOP_TOLERANCE_S = 0.25
 FAR_EDGE_S = 2.0
+TOUCHES_S = 0.03
 SHORTEST_MESSAGE_S = 1.0  # a shorter stretch of a message holds too little to be known again
 
 Document = dict[str, Any]
@@ -81,11 +83,19 @@ class Score:
         return self
 
 
-def score(label: Document, heard: Document, cpu_s: float = 0.0) -> Score:
-    """Compare one prediction with one label document; both in seconds, as README.md says."""
+def score(label: Document, heard: Document, cpu_s: float = 0.0, *, to_label: bool = False) -> Score:
+    """Compare one prediction with one label document; both in seconds, as README.md says.
+
+    Args:
+        label: what there is.
+        heard: what was heard.
+        cpu_s: what hearing it cost.
+        to_label: hold edges are compared with the label's alone, as the outside check does, and not with the whole time
+            between the first moment of the music and the first at which it is above the line's noise.
+    """
     out = Score(calls=1, audio_s=label["duration_s"], cpu_s=cpu_s)
     _frames(label, heard, out)
-    _holds(label, heard, out)
+    _holds(label, heard, out, to_label)
     _first_person(label, heard, out)
     _loop(label, heard, out)
     _messages(label, heard, out)
@@ -163,9 +173,36 @@ def matched(truth: list[Document], said: list[Document]) -> list[tuple[Document,
     return out
 
 
-def _holds(label: Document, heard: Document, out: Score) -> None:
+def nearest(label: Document, hold: Document, heard: Document) -> Document:
+    """Return a labelled hold with each edge where it was heard, or as near to it as the label allows.
+
+    A label's hold begins where its music is above the line's noise. Music that the noise covers (`ignore`) may be heard
+    or not; where it leads up to the hold's edge, any moment of it is as right as the edge itself.
+    """
+    covered = [
+        (max(a, s["start_s"]), min(b, s["end_s"]))
+        for s in label["segments"]
+        if s["kind"] == "music" and s.get("label") == "hold_music"
+        for a, b in label.get("ignore", [])
+        if max(a, s["start_s"]) < min(b, s["end_s"])
+    ]
+    first_s, last_s = hold["start_s"], hold["end_s"]
+    for a, b in sorted(covered, reverse=True):
+        first_s = a if a < first_s <= b + TOUCHES_S else first_s
+    for a, b in sorted(covered):
+        last_s = b if a - TOUCHES_S <= last_s < b else last_s
+    start_s = min(max(heard["start_s"], first_s), hold["start_s"])
+    end_s = max(min(heard["end_s"], last_s), hold["end_s"])
+    return hold | {"start_s": start_s, "end_s": end_s}
+
+
+def _holds(label: Document, heard: Document, out: Score, to_label: bool) -> None:
     truth, said = label["holds"], heard.get("holds", [])
     pairs = matched(truth, said)
+    if not to_label:
+        close = {id(a): nearest(label, a, b) for a, b in pairs}
+        truth = [close.get(id(a), a) for a in truth]
+        pairs = [(close[id(a)], b) for a, b in pairs]
     open_spans = [{"start_s": a, "end_s": b} for a, b in label.get("maybe_holds", [])]
     used = [id(p) for _, p in pairs]
     free = [

@@ -75,6 +75,33 @@ def test_hold_edges_and_duration() -> None:
     assert values["holds_far_edge"] == 1
 
 
+def buried(**changes) -> dict:
+    """The line covers the first three seconds of the music, and the last after its last message."""
+    return call(holds=[{"start_s": 23, "end_s": 38, "music_loop_s": 7.5}], ignore=[[20, 23], [38, 40]], **changes)
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(20, 40), (23, 38), (21.3, 39), (20, 38)])
+def test_any_moment_of_music_that_the_line_covers_is_a_right_edge(start_s: float, end_s: float) -> None:
+    values = figures(score(buried(), heard(holds=[{"start_s": start_s, "end_s": end_s}])))
+    assert (values["edge_p95_ms"], values["duration_error_p95_pct"], values["total_hold_error_mean_pct"]) == (0, 0, 0)
+    assert values["holds_far_edge"] == 0
+
+
+def test_an_edge_before_or_in_the_covered_music_is_off_by_what_lies_between() -> None:
+    early = score(buried(), heard(holds=[{"start_s": 17.5, "end_s": 38}]))
+    late = score(buried(), heard(holds=[{"start_s": 26, "end_s": 41}]))
+    assert [e.error_s for e in early.edges] == [-2.5, 0]
+    assert [e.error_s for e in late.edges] == [3, 1]
+    assert (early.edges[0].true_s, late.edges[0].true_s) == (20, 23)
+
+
+def test_the_label_alone_counts_when_asked_and_where_other_ignored_time_adjoins() -> None:
+    said = heard(holds=[{"start_s": 20, "end_s": 40}])
+    assert figures(score(buried(), said, to_label=True))["holds_far_edge"] == 1
+    gap = call(holds=[{"start_s": 23, "end_s": 40}], ignore=[[10, 20], [21, 22]])  # a menu; music that is heard again
+    assert [e.error_s for e in score(gap, said).edges] == [-3, 0]
+
+
 def test_two_halves_of_a_hold_are_one_found_and_one_spurious() -> None:
     values = figures(score(call(), heard(holds=[{"start_s": 20, "end_s": 31}, {"start_s": 31, "end_s": 40}])))
     assert (values["holds_found"], values["holds_spurious"]) == (1, 1)
