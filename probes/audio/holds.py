@@ -38,7 +38,8 @@ _INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
 )  # the sum of noise and music 3 dB above it
 _FAINT_DB, _FAINT_MUSIC_S = 19.0, 40.0
 _SOFTER_DB, _LONGEST_LISTENING_S, _TALK_SHARE, _AROUND_S = 9.0, 12.0, 0.3, 12.0
-_LONGEST_SONG_S, _SURE_SPEECH = 12.0, 0.88
+_LONGEST_SONG_S, _SURE_SPEECH, _THE_SAME = 12.0, 0.88, 0.8
+_MANY_ROUNDS, _NEARLY_ALL, _SURELY_SPEECH = 3, 0.75, 0.94  # what comes in each round of the music is hardly a message
 MUSICAL = (HoldMode.MUSIC, HoldMode.MUSIC_AND_MESSAGES)
 
 
@@ -298,7 +299,11 @@ def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, print
         The hold, which may begin sooner now.
     """
     for p in parts[span.first : span.last + 1]:
-        if p.over_music and p.odds <= _SURE_SPEECH and _comes_with_the_loop(p, span, loop_steps, prints):
+        if not p.over_music or p.length_s > _LONGEST_SONG_S:
+            continue
+        same, rounds = _comes_with_the_loop(p, span, loop_steps, prints)
+        in_each = rounds >= _MANY_ROUNDS and same > _NEARLY_ALL * rounds
+        if same and p.odds <= (_SURELY_SPEECH if in_each else _SURE_SPEECH):
             p.kind, p.over_music, p.repeat_of, p.repeated = "music", False, None, False
     before = parts[span.first - 1] if span.first else None
     if (
@@ -306,25 +311,27 @@ def take_back_songs(parts: list[Piece], span: HoldSpan, loop_steps: float, print
         and before.kind == "speech"
         and not before.repeated
         and parts[span.first].kind == "music"
-        and _comes_with_the_loop(before, span, loop_steps, prints)
+        and before.length_s <= _LONGEST_SONG_S
+        and _comes_with_the_loop(before, span, loop_steps, prints)[0]
     ):
         before.kind, before.over_music = "music", False
         return replace(span, first=span.first - 1, start_s=before.start_s)
     return span
 
 
-def _comes_with_the_loop(p: Piece, span: HoldSpan, loop_steps: float, prints: Prints) -> bool:
-    """Say whether the same is heard in the hold one or two rounds of its music later or sooner."""
-    if p.length_s > _LONGEST_SONG_S:
-        return False
+def _comes_with_the_loop(p: Piece, span: HoldSpan, loop_steps: float, prints: Prints) -> tuple[int, int]:
+    """Return in how many of the rounds of the music nearest to it the same is heard, and how many of them there are."""
     a, b = round(p.start_s / STEP_S), round(p.end_s / STEP_S)
     here = prints[a:b]
-    for times in (1, -1, 2, -2):
-        there = prints[max(0, a + round(times * loop_steps)) : max(0, a + round(times * loop_steps)) + len(here)]
-        inside = span.start_s <= p.start_s + times * loop_steps * STEP_S <= span.end_s - p.length_s
-        if inside and len(there) == len(here) and _likeness(here, there) > 0.8:
-            return True
-    return False
+    same = rounds = 0
+    for times in (1, -1, 2, -2, 3, -3):
+        from_s = p.start_s + times * loop_steps * STEP_S
+        if span.start_s <= from_s <= span.end_s - p.length_s:
+            later = round(times * loop_steps)
+            there = prints[a + later : b + later]
+            rounds += 1
+            same += len(there) == len(here) and _likeness(here, there) > _THE_SAME
+    return same, rounds
 
 
 def _likeness(a: Floats, b: Floats) -> float:
