@@ -9,11 +9,12 @@ from probes.audio.heard import Heard, rest_dbfs, step_at, voice_spectrum
 from probes.audio.holds import HoldSpan, find_holds, take_back_songs
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
+from probes.audio.messages import made_whole, messages_of
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, weights
 from probes.audio.repeats import STEP, STEP_S, comes_as_a_message, find_again, find_repeats, same_song
 from probes.audio.spectra import Floats
 from probes.audio.states import Stretch, kinds, stretches
-from probes.audio.timeline import Hold, Kind, Label, Message, Occurrence, Segment, Timeline, Tone
+from probes.audio.timeline import Hold, Kind, Label, Segment, Timeline, Tone
 from probes.audio.tones import find_tones
 
 LISTENER = "listener-6"
@@ -35,8 +36,10 @@ def assemble(
     if with_more is not parts:
         parts = with_more
         spans, loops = _holds_and_loops(parts, frames, count)
+    if made_whole(parts, frames.prints):
+        spans, loops = _holds_and_loops(parts, frames, count)
     who.say_who(parts, spans, _voices(parts, frames), course.spans(caller, 0.3))
-    messages = _messages(parts)
+    messages = messages_of(parts)
     painted = _painted(parts, count)
     speech_lufs = loudness_lufs(frames.k_power, painted == SPEECH) if spans else None
     holds = tuple(_hold(h, parts, frames, painted, loop, speech_lufs) for h, loop in zip(spans, loops, strict=True))
@@ -150,25 +153,6 @@ def _rest_dbfs(p: calls.Piece, level_dbfs: Floats) -> float | None:
     if p.kind != "silence":
         return None
     return rest_dbfs(p.length_s, level_dbfs[round(p.start_s / FRAME_S) : round(p.end_s / FRAME_S)])
-
-
-def _messages(parts: list[calls.Piece]) -> tuple[Message, ...]:
-    """Put together what is the same message, and number its occurrences."""
-    families: dict[int, list[calls.Piece]] = {}
-    roots: dict[int, int] = {}
-    for p in parts:
-        if p.repeat_of is not None:
-            root = roots.get(id(p.repeat_of), id(p.repeat_of))
-            roots[id(p)] = root
-            families.setdefault(root, [p.repeat_of]).append(p)
-    out = []
-    for number, said in enumerate(sorted(families.values(), key=lambda f: f[0].start_s)):
-        for k, p in enumerate(said, start=1):
-            p.message, p.occurrence = number, k
-        occurrences = tuple(Occurrence(p.start_s, p.end_s, min(1.0, p.similarity)) for p in said)
-        interval_s = float(np.median(np.diff([p.start_s for p in said])))
-        out.append(Message(occurrences, interval_s, float(np.median([p.length_s for p in said]))))
-    return tuple(out)
 
 
 def _segment(p: calls.Piece) -> Segment:

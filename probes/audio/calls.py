@@ -38,6 +38,7 @@ class Piece:
     confidence: float = 0.0
     why: list[str] = field(default_factory=list)
     repeat_of: "Piece | None" = None
+    again_after_s: float = 0.0  # how much later the words of `repeat_of` came again
     similarity: float = 1.0
     repeated: bool = False
     message: int | None = None
@@ -278,7 +279,7 @@ def mark_repeats(
     for m in matches:
         first, second = speech[m.first], speech[m.second]
         first.repeated = second.repeated = True
-        second.repeat_of, second.similarity = first, m.similarity
+        second.repeat_of, second.again_after_s, second.similarity = first, m.shift * STEP_S, m.similarity
         until_s = m.until * STEP_S
         if second.over_music:  # what the music drowns seems to differ
             together = abs(second.start_s - m.shift * STEP_S - first.start_s) < 0.4
@@ -318,6 +319,7 @@ def said_over_music(parts: list[Piece], said: list[tuple[float, float, Piece, fl
                 continue
             words = Piece(a_s, b_s, "speech", p.odds, over_music=True, repeated=True)
             words.repeat_of, words.similarity = same.repeat_of or same, similarity
+            words.again_after_s = start_s - same.start_s + (same.again_after_s if same.repeat_of else 0.0)
             same.repeated = True
             sides = [_cut(p, p.start_s, a_s), words, _cut(p, b_s, p.end_s)]
             out += [q for q in sides if q.length_s > 1e-6]

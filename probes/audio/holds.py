@@ -15,7 +15,7 @@ from probes.audio.calls import (
     smooth_dbfs,
 )
 from probes.audio.frames import FRAME_S
-from probes.audio.repeats import STEP_S, Prints
+from probes.audio.repeats import STEP_S, Prints, likeness
 from probes.audio.spectra import Floats
 from probes.audio.timeline import HoldMode, Label
 
@@ -330,12 +330,8 @@ def _comes_with_the_loop(p: Piece, span: HoldSpan, loop_steps: float, prints: Pr
             later = round(times * loop_steps)
             there = prints[a + later : b + later]
             rounds += 1
-            same += len(there) == len(here) and _likeness(here, there) > _THE_SAME
+            same += len(there) == len(here) and likeness(here, there) > _THE_SAME
     return same, rounds
-
-
-def _likeness(a: Floats, b: Floats) -> float:
-    return float((a * b).sum() / (np.sqrt((a**2).sum() * (b**2).sum()) + 1e-6))
 
 
 def _same_hold(parts: list[Piece], a: int, b: int) -> bool:

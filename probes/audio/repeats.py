@@ -127,6 +127,11 @@ def _alike(now: Floats, then: Floats) -> NDArray[np.bool_]:
     return np.asarray(alike > _SAME * np.sqrt(size) + 1e-6)
 
 
+def likeness(now: Floats, then: Floats) -> float:
+    """Return how alike two stretches of one length are: 1 is the same, 0 nothing in common."""
+    return float((now * then).sum() / (np.sqrt((now**2).sum() * (then**2).sum()) + 1e-6))
+
+
 def _same_until(prints: Floats | Prints, start: int, end: int, shift: int) -> int:
     """Return the step at which a stretch stops being the same as what was heard `shift` steps before."""
     before = max(0, shift - start)  # of the stretch: what was not recorded yet that long ago
@@ -191,7 +196,7 @@ def same_song(prints: Floats | Prints, one: int, other: int) -> bool:
         first, second = one + away, other + away
         a, b = prints[max(0, first) : max(0, first + _WIDE)], prints[max(0, second) : max(0, second + _WIDE)]
         if min(first, second) >= 0 and len(a) == len(b) == _WIDE:
-            told.append(float((a * b).sum() / (np.sqrt((a**2).sum() * (b**2).sum()) + 1e-6)) > _SAME_SONG)
+            told.append(likeness(a, b) > _SAME_SONG)
     return bool(told) and all(told)
 
 
