@@ -3,10 +3,12 @@
 import numpy as np
 
 from probes.audio.calls import Piece
+from probes.audio.quantiles import quantile
 from probes.audio.repeats import STEP_S, Prints, likeness
 from probes.audio.timeline import Message, Occurrence
 
 _SHORTEST_MORE_S, _MORE_ALIKE = 0.2, 0.3  # what is added to a message at one end; music drowns most of it
+_AROUND, _BIT = round(20 / STEP_S), round(1.5 / STEP_S)
 
 
 def messages_of(parts: list[Piece]) -> tuple[Message, ...]:
@@ -60,10 +62,21 @@ def _same_words(from_s: float, to_s: float, later_s: float, prints: Prints) -> b
     if to_s - from_s < _SHORTEST_MORE_S:
         return False
     a, b, shift = round(from_s / STEP_S), round(to_s / STEP_S), round(later_s / STEP_S)
-    if min(a, a - shift) < 0:
+    if min(a, a - shift) < 0 or _same_song(a, b, shift, prints):
         return False
     now, then = prints[a:b], prints[a - shift : b - shift]
     return len(now) == len(then) and likeness(now, then) > _MORE_ALIKE
+
+
+def _same_song(a: int, b: int, shift: int, prints: Prints) -> bool:
+    """Say whether the music around is alike as well: then the stretch is, whatever is said in it."""
+    from_, to = max(0, shift, a - _AROUND), min(len(prints), len(prints) + shift, b + _AROUND)
+    told = [
+        likeness(prints[k : k + _BIT], prints[k - shift : k - shift + _BIT])
+        for k in range(from_, to - _BIT, _BIT)
+        if k + _BIT <= a or k >= b
+    ]
+    return len(told) > 4 and quantile(np.asarray(told, np.float32), 0.4) > _MORE_ALIKE
 
 
 def _families(parts: list[Piece]) -> list[list[tuple[Piece, float]]]:
