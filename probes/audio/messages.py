@@ -7,7 +7,8 @@ from probes.audio.quantiles import quantile
 from probes.audio.repeats import STEP_S, Prints, likeness
 from probes.audio.timeline import Message, Occurrence
 
-_SHORTEST_MORE_S, _MORE_ALIKE = 0.2, 0.3  # what is added to a message at one end; music drowns most of it
+# what is added to a message at one end: other music drowns most of it, or it is the music that is the same
+_SHORTEST_MORE_S, _MORE_ALIKE, _TOO_ALIKE = 0.2, 0.3, 0.85
 _AROUND, _BIT = round(20 / STEP_S), round(1.5 / STEP_S)
 
 
@@ -65,7 +66,7 @@ def _same_words(from_s: float, to_s: float, later_s: float, prints: Prints) -> b
     if min(a, a - shift) < 0 or _same_song(a, b, shift, prints):
         return False
     now, then = prints[a:b], prints[a - shift : b - shift]
-    return len(now) == len(then) and likeness(now, then) > _MORE_ALIKE
+    return len(now) == len(then) and _MORE_ALIKE < likeness(now, then) < _TOO_ALIKE
 
 
 def _same_song(a: int, b: int, shift: int, prints: Prints) -> bool:
