@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from probes.audio.calls import Piece
 from probes.audio.listen import Listener, listen
+from probes.audio.messages import made_whole
 from probes.audio.repeats import STEP_S, Prints, comes_as_a_message, find_again
 from tests.audio.sounds import ASK, HELLO, MENU, RATE, WAIT, Sound, music, quiet, rhythm, speech
 
@@ -83,3 +85,28 @@ def test_the_moment_at_which_one_begins_to_listen_does_not_matter() -> None:
     starts_s = [20.0, 60.4, 100.9, 221.8]
     for later_s in np.linspace(0, 500, 7):
         assert comes_as_a_message([s + float(later_s) for s in starts_s], [94.7])
+
+
+@pytest.mark.parametrize(
+    ("drowned", "same_song", "end_s"), [(True, False, 66.0), (False, False, 62.0), (True, True, 62.0)]
+)
+def test_a_message_of_which_only_the_beginning_was_heard_is_as_long_as_it_was_before(
+    drowned: bool, same_song: bool, end_s: float
+) -> None:
+    rng = np.random.default_rng(3)
+    prints, words = (rng.standard_normal((n, 20)).astype(np.float32) for n in (2500, 150))
+    if same_song:  # half of what is heard is a tune that comes again after 40 s
+        prints[1000:2500] += prints[:1500]
+    prints[_steps(20) : _steps(26)] = words
+    prints[_steps(60) : _steps(66)] += words if drowned else words[::-1]
+    first = Piece(20.0, 26.0, "speech", 0.9, over_music=True, repeated=True)
+    again = Piece(60.0, 62.0, "speech", 0.9, over_music=True, repeated=True, repeat_of=first, again_after_s=40.0)
+    parts = [
+        Piece(0.0, 20.0, "music", 0.9),
+        first,
+        Piece(26.0, 60.0, "music", 0.9),
+        again,
+        Piece(62.0, 100.0, "music", 0.9),
+    ]
+    assert made_whole(parts, prints) is (end_s > 62.0)
+    assert (again.start_s, again.end_s, parts[-1].start_s) == (60.0, end_s, end_s)

@@ -227,3 +227,18 @@ def test_a_like_phrase_in_the_middle_of_other_words_is_no_message(alike: float, 
     phrase = slice(430, 490)  # of the second stretch, 100 steps long
     prints[phrase] = alike * prints[130:190] + np.sqrt(1 - alike**2) * prints[phrase]
     assert bool(find_repeats(prints, [(100, 200, False), (400, 500, False)])) is known
+
+
+@pytest.mark.parametrize(("odds", "rounds", "kind"), [(0.91, 4, "music"), (0.91, 2, "speech"), (0.96, 4, "speech")])
+def test_words_in_every_round_of_the_music_are_sung(odds: float, rounds: int, kind: str) -> None:
+    prints = np.random.default_rng(4).standard_normal((3000, 20)).astype(np.float32)
+    prints[500 : 500 + 500 * rounds] = np.tile(prints[500:1000], (rounds, 1))
+    end_s = 20.0 + 20.0 * rounds
+    parts = [
+        Piece(0.0, 20.0, "silence", 0.9),
+        Piece(20.0, 25.0, "music", 0.9),
+        Piece(25.0, 30.0, "speech", odds, over_music=True),
+        Piece(30.0, end_s, "music", 0.9),
+    ]
+    take_back_songs(parts, HoldSpan(20.0, end_s, HoldMode.MUSIC_AND_MESSAGES, 1, 3, 0.9), 500.0, prints)
+    assert parts[2].kind == kind
