@@ -1,11 +1,11 @@
-"""How well and how fast calls are heard, side by side with voice detectors on the same calls in the same run.
+"""How well and how fast calls are heard, beside voice detectors on the same calls in the same run, on one page.
 
-    python -m bench.listen_bench --cache DIR --seeds 1 2 3 4 5 --out OUT [--split test] [--n 28] [--detectors ...]
+    python -m bench.listen_bench --cache DIR --split test --seeds 1 2 3 4 5 --out OUT [--outside FOLDER ...]
     python -m bench.listen_bench --calls FOLDER ... --out OUT [--check-with PATH/score.py]
 
-Writes OUT/accuracy.json and OUT/accuracy.md, and every prediction to OUT/heard/DETECTOR. Each detector runs in a
-process of its own, one after the other, on one thread; speed is processor time of listening alone, memory is the
-process's highest.
+Writes OUT/accuracy.md (the page, with bench/calls/history.md at its end), OUT/readme.md (the short table),
+OUT/accuracy.json, and every prediction to OUT/heard/DETECTOR. The listener runs alone: its speed is processor time
+of listening on one thread, memory its process's highest. Then the voice detectors run, `--jobs` at once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import argparse
 import importlib.util
 import json
 import os
-import re
-import resource
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +30,33 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from bench import listen_cost, listen_page
 from bench.calls import detectors, make, packages, pool, score
+
+LISTENER = detectors.NAMES[0]
+_NOT_HERE = 3  # how a worker ends whose detector cannot run
+_LONG_H = (1.0, 4.0)
+HISTORY = Path(__file__).parent / "calls" / "history.md"
 
 
 def main() -> None:
-    """Make the calls, let every detector hear them, score, print, write."""
+    """Make the calls, let every detector hear them, measure what it costs, score, write, print."""
     chosen = _arguments()
     if chosen.worker:
-        _hear(chosen.worker, chosen.calls, chosen.out, chosen.cache)
+        _work(chosen)
         return
     chosen.out.mkdir(parents=True, exist_ok=True)
-    folders = chosen.calls or _made(chosen)
-    results: dict[str, Any] = {}
-    totals: dict[str, score.Score] = {}
-    for name in chosen.detectors:
-        target = chosen.out / "heard" / name
-        command = [sys.executable, "-m", "bench.listen_bench", "--worker", name, "--out", str(target)]
-        command += ["--calls", *map(str, folders)] + (["--cache", str(chosen.cache)] if chosen.cache else [])
-        done = subprocess.run(command)
-        if done.returncode == 3:
-            continue
-        done.check_returncode()
-        totals[name], results[name] = _scored(folders, target)
-        if chosen.check_with:
-            results[name]["differs_from_outside_check"] = _checked(chosen.check_with, folders, target)
-        print(json.dumps(results[name]["total"]), flush=True)
-    page = tables(results)
-    first = next(iter(totals), None)
-    if first:
-        page += f"\n### How far the confidence of {first} in a hold can be trusted\n\n" + sureness(totals[first])
-        page += f"\n### The ten worst edges of {first}\n\n" + worst_edges(totals[first])
-    (chosen.out / "accuracy.json").write_text(json.dumps(results, indent=1))
-    (chosen.out / "accuracy.md").write_text(page)
-    print(page)
+    sets = {"own": chosen.calls or _made(chosen), "outside": chosen.outside}
+    names = [f.name for folders in sets.values() for f in folders]
+    if len(set(names)) < len(names):
+        sys.exit(f"error: two folders of calls have the same name: {' '.join(sorted(names))}")
+    results = _measured(chosen, sets)
+    pages = listen_page.Results(**results)
+    history = HISTORY.read_text() if HISTORY.exists() else ""
+    (chosen.out / "accuracy.json").write_text(json.dumps(results["figures"] | results["costs"], indent=1))
+    (chosen.out / "accuracy.md").write_text(listen_page.page(pages) + "\n" + history)
+    (chosen.out / "readme.md").write_text(listen_page.short(pages))
+    print((chosen.out / "accuracy.md").read_text())
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,10 +66,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--split", choices=packages.SPLITS, default="test")
     parser.add_argument("--n", type=int, default=28, help="calls of each seed; 28 is one round of all scenes")
     parser.add_argument("--calls", type=Path, nargs="+", help="folders of made calls instead")
+    parser.add_argument("--outside", type=Path, nargs="+", default=[], help="calls another generator made, told apart")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--detectors", nargs="+", choices=detectors.NAMES, default=list(detectors.NAMES))
+    parser.add_argument("--live", type=int, default=1, help="of how many own folders to compare live with offline")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="detectors at once")
     parser.add_argument("--check-with", type=Path, help="another scorer's score.py, to compare the figures with")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--name", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if not chosen.calls and not chosen.cache:
         parser.error("--cache (to make calls) or --calls (made already) is needed")
@@ -94,14 +91,78 @@ def _made(chosen: argparse.Namespace) -> list[Path]:
     return folders
 
 
+def _measured(chosen: argparse.Namespace, sets: dict[str, list[Path]]) -> dict[str, Any]:
+    """Run every worker, score what was heard, and return all that a page is made from."""
+    folders = [f for some in sets.values() for f in some]
+    run = partial(_run, chosen)
+    costs: dict[str, Any] = {}
+    here = [LISTENER] if LISTENER in chosen.detectors and run("hear", LISTENER, folders) else []
+    if here:  # before anything runs beside it
+        first = sets["own"][: max(1, chosen.live)]
+        costs["profile"] = run("profile", "profile", first[:1])
+        costs["long"] = [run("long", str(hours), first) for hours in _LONG_H]
+        costs["live"] = run("live", "live", first) if chosen.live else None
+    others = [name for name in chosen.detectors if name != LISTENER]
+    with ThreadPoolExecutor(chosen.jobs) as workers:
+        done = workers.map(lambda name: run("hear", name, folders), others)
+        here += [name for name, came in zip(others, done, strict=True) if came]
+    figures: dict[str, Any] = {"own": {}, "outside": {}}
+    totals: dict[str, score.Score] = {}
+    for what, some in sets.items():
+        for name in here if some else ():
+            heard = chosen.out / "heard" / name
+            total, figures[what][name] = _scored(some, heard)
+            totals.setdefault(name, score.Score())
+            totals[name] += total
+            if chosen.check_with:
+                figures[what][name]["differs_from_outside_check"] = _checked(chosen.check_with, some, heard)
+    return {
+        "figures": figures,
+        "listener": totals.get(LISTENER),
+        "costs": costs,
+        "folders": {k: [f.name for f in v] for k, v in sets.items()},
+    }
+
+
+def _run(chosen: argparse.Namespace, task: str, name: str, folders: list[Path]) -> dict[str, Any] | None:
+    """Let a process of its own do a task and return what it found; None: what it needs is not here."""
+    target = chosen.out / "heard" / name if task == "hear" else chosen.out / "cost"
+    command = [sys.executable, "-m", "bench.listen_bench", "--worker", task, "--name", name, "--out", str(target)]
+    command += ["--calls", *map(str, folders)] + (["--cache", str(chosen.cache)] if chosen.cache else [])
+    start = time.monotonic()
+    done = subprocess.run(command)
+    print(f"{task} {name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    if done.returncode == _NOT_HERE:
+        return None
+    done.check_returncode()
+    found: dict[str, Any] = json.loads((target / ("cost.json" if task == "hear" else f"{name}.json")).read_text())
+    return found
+
+
+def _work(chosen: argparse.Namespace) -> None:
+    """Do one task; this is a process of its own."""
+    if chosen.worker == "hear":
+        _hear(chosen.name, chosen.calls, chosen.out, chosen.cache)
+        return
+    paths = [p for f in chosen.calls for p in sorted(f.glob("call_???.wav"))]
+    if chosen.worker == "profile":
+        found = listen_cost.profile(paths)
+    elif chosen.worker == "long":
+        found = listen_cost.of_length(paths, float(chosen.name))
+    else:
+        found = listen_cost.live_figures(paths)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / f"{chosen.name}.json").write_text(json.dumps(found, indent=1))
+
+
 def _hear(name: str, folders: list[Path], out: Path, cache: Path | None) -> None:
-    """One detector hears all calls; runs in its own process."""
+    """One detector hears all calls."""
     try:
         detector = detectors.ready(name, cache)
     except detectors.NotHere as exc:
         print(exc, flush=True)
-        sys.exit(3)
-    before_mb = _highest_mb()
+        sys.exit(_NOT_HERE)
+    before_mb = listen_cost.highest_mb()
     times: dict[str, float] = {}
     for folder in folders:
         for path in sorted(folder.glob("call_???.json")):
@@ -113,16 +174,8 @@ def _hear(name: str, folders: list[Path], out: Path, cache: Path | None) -> None
             heard = detector.hear(sound, said)
             times[f"{folder.name}/{path.stem}"] = seconds + time.process_time() - start
             target.write_text(json.dumps(heard))
-    peak_mb = _highest_mb()
+    peak_mb = listen_cost.highest_mb()
     (out / "cost.json").write_text(json.dumps({"cpu_s": times, "peak_mb": peak_mb, "start_mb": before_mb}))
-
-
-def _highest_mb() -> float:
-    """Return the most memory that this program has had; getrusage would count the program that started it as well."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1024  # type: ignore[index]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _said(
@@ -144,20 +197,31 @@ def _said(
 
 def _scored(folders: list[Path], heard: Path) -> tuple[score.Score, dict[str, Any]]:
     cost = json.loads((heard / "cost.json").read_text())
-    total = score.Score()
+    total, to_label = score.Score(), score.Score()
     scenes: dict[str, score.Score] = defaultdict(score.Score)
-    for folder in folders:
-        for path in sorted(folder.glob("call_???.json")):
-            label = json.loads(path.read_text())
-            said = json.loads((heard / folder.name / path.name).read_text())
-            one = score.score(label, said, cost["cpu_s"][f"{folder.name}/{path.stem}"])
-            total += one
-            scenes[label["scenario"]] += one
-    values = {
-        "total": {**score.figures(total), "peak_mb": round(cost["peak_mb"]), "start_mb": round(cost["start_mb"])},
-        "scenes": {name: score.figures(s) for name, s in sorted(scenes.items())},
-    }
-    return total, values
+    for label, said, seconds in _pairs(folders, heard, cost["cpu_s"]):
+        one = score.score(label, said, seconds)
+        total += one
+        to_label += score.score(label, said, seconds, to_label=True)
+        scenes[label["scenario"]] += one
+    values = score.figures(total) | {"peak_mb": round(cost["peak_mb"]), "start_mb": round(cost["start_mb"])}
+    values["holds_far_edge_to_label"] = score.figures(to_label)["holds_far_edge"]
+    return total, {"total": values, "scenes": {name: score.figures(s) for name, s in sorted(scenes.items())}}
+
+
+def _pairs(
+    folders: list[Path], heard: Path, cpu_s: dict[str, float]
+) -> list[tuple[score.Document, score.Document, float]]:
+    """Return label, prediction and processor time of every call."""
+    return [
+        (
+            json.loads(path.read_text()),
+            json.loads((heard / folder.name / path.name).read_text()),
+            cpu_s.get(f"{folder.name}/{path.stem}", 0.0),
+        )
+        for folder in folders
+        for path in sorted(folder.glob("call_???.json"))
+    ]
 
 
 def _checked(script: Path, folders: list[Path], heard: Path) -> list[str]:
@@ -168,93 +232,10 @@ def _checked(script: Path, folders: list[Path], heard: Path) -> list[str]:
     outside = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(outside)
     rows, total = [], score.Score()
-    for folder in folders:
-        for path in sorted(folder.glob("call_???.json")):
-            label = json.loads(path.read_text())
-            said = json.loads((heard / folder.name / path.name).read_text())
-            rows.append(outside.score_call(label, said))
-            total += score.score(label, said, to_label=True)
+    for label, said, _ in _pairs(folders, heard, {}):
+        rows.append(outside.score_call(label, said))
+        total += score.score(label, said, to_label=True)
     return score.agreement(score.figures(total), outside.aggregate(rows))
-
-
-COLUMNS = {
-    "accuracy": "frame_accuracy",
-    "macro F1": "macro_f1",
-    "tone F1": "tone_f1",
-    "tone named": "tone_name",
-    "false tones": "false_tones",
-    "holds found": "holds_found",
-    "of": "holds",
-    "spurious": "holds_spurious",
-    "edge > 2 s": "holds_far_edge",
-    "edge median ms": "edge_median_ms",
-    "edge p95 ms": "edge_p95_ms",
-    "duration error median %": "duration_error_median_pct",
-    "p95 %": "duration_error_p95_pct",
-    "total %": "total_hold_error_mean_pct",
-    "loops right": "loops_right",
-    "of ": "loops",
-    "claimed of none": "loops_claimed_of_none",
-    "messages known again": "repeated_messages",
-    "persons called recordings": "persons_called_recorded",
-    "person found": "person_found",
-    "first person p95 s": "first_person_p95_s",
-    "missed": "first_person_missed",
-    "× real time": "times_real_time",
-    "peak MB": "peak_mb",
-}
-
-
-def tables(results: dict[str, Any]) -> str:
-    """Return two markdown tables: all detectors over all calls, and the first of them scene by scene."""
-    if not results:
-        return "no detector could run\n"
-    first = next(iter(results))
-    totals = {name: r["total"] for name, r in results.items()}
-    page = [f"### All calls ({totals[first]['calls']}, {totals[first]['minutes']} min)", "", *_table(totals), ""]
-    page += [f"### {first}, scene by scene", "", *_table(results[first]["scenes"]), ""]
-    return "\n".join(page)
-
-
-def _table(rows: dict[str, dict[str, Any]]) -> list[str]:
-    lines = [
-        " | ".join(["|", *(c.strip() for c in COLUMNS), ""]).replace("|  ", "| "),
-        "|" + " --- |" * (1 + len(COLUMNS)),
-    ]
-    for name, values in rows.items():
-        cells = [_cell(values["f1"]["tone"] if key == "tone_f1" else values.get(key)) for key in COLUMNS.values()]
-        lines.append("| " + " | ".join([name, *cells]) + " |")
-    return lines
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, list):
-        return " of ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def sureness(total: score.Score) -> str:
-    """Return a markdown table: of the holds heard with some confidence, how many there were."""
-    lines = ["| confidence | holds heard | there is one | and both edges within 2 s |", "| --- | --- | --- | --- |"]
-    for low, high in pairwise((0.0, 0.7, 0.8, 0.9, 0.95, 1.01)):
-        heard = [(there, right) for told, there, right in total.sureness if low <= told < high]
-        if heard:
-            there, right = (f"{np.mean(column):.3f}" for column in zip(*heard, strict=True))
-            lines.append(f"| {low:g} to {min(high, 1):g} | {len(heard)} | {there} | {right} |")
-    return "\n".join(lines) + "\n"
-
-
-def worst_edges(total: score.Score, count: int = 10) -> str:
-    """Return the edges that are furthest off, and what was there."""
-    lines = []
-    for edge in sorted(total.edges, key=lambda e: -abs(e.error_s))[:count]:
-        lines.append(
-            f"- {edge.call} ({edge.scenario}), {edge.which} at {edge.true_s:.1f} s heard {edge.error_s:+.2f} s off. "
-            f"There is: {edge.around_truth}. Heard: {edge.around_heard}."
-        )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
