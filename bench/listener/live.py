@@ -19,6 +19,7 @@ from probes.recording_file import decode
 
 _FRAME, _RATE_HZ = 160, 8000
 _SAME_S = 1.0
+_OPEN_S = 15.0
 _KINDS = (*Kind,)
 _SOON_S = (3.0, 10.0, 30.0)
 
@@ -165,6 +166,10 @@ def _judge_holds(account: Account, offline: Timeline, out: Compared) -> None:
         out.counts["hold start within 1 s"] += bool(told)
         ends = [offline.duration_s if t[1] is None else t[1] for t in told]
         out.counts["hold start and end within 1 s"] += any(abs(e - h.end_s) <= _SAME_S for e in ends)
+        left_open = any(t[1] is None for t in told) and offline.duration_s - h.end_s < _OPEN_S
+        out.counts["hold left open, offline over for less than 15 s at the end"] += left_open and not any(
+            abs(e - h.end_s) <= _SAME_S for e in ends
+        )
         known = [k for at, k in account.hold_told if abs(at - h.start_s) <= _SAME_S]
         if told and known:
             out.late_s.setdefault("hold start told after, s", []).append(min(known) - h.start_s)

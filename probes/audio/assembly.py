@@ -11,7 +11,7 @@ from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
 from probes.audio.messages import made_whole, messages_of
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, weights
-from probes.audio.repeats import STEP, STEP_S, comes_as_a_message, find_again, find_repeats, same_song
+from probes.audio.repeats import STEP, STEP_S, Prints, comes_as_a_message, find_again, find_repeats, same_song
 from probes.audio.spectra import Floats
 from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import Hold, Kind, Label, Segment, Timeline, Tone
@@ -87,27 +87,46 @@ def _repeats_marked(parts: list[calls.Piece], frames: Heard) -> list[calls.Piece
 def _heard_under_music(
     parts: list[calls.Piece], frames: Heard, loops: list[tuple[float, float] | None]
 ) -> list[calls.Piece]:
-    """Seek the messages that are known by now in what was taken for music alone; the same list: none was found."""
+    """Cut out messages that music hid; the same list: none was found."""
+    said = words_under_music(parts, frames.prints, [loop[0] for loop in loops if loop is not None])
+    return calls.said_over_music(parts, said) if said else parts
+
+
+def words_under_music(
+    parts: list[calls.Piece], prints: Prints, periods_s: list[float], from_s: float = 0.0
+) -> list[tuple[float, float, calls.Piece, float]]:
+    """Seek the messages that are known by now in what was taken for music alone.
+
+    Args:
+        parts: all pieces.
+        prints: of the whole call.
+        periods_s: after how long the music of each hold comes again.
+        from_s: from where on it is sought.
+
+    Returns:
+        Start, end, the piece that has the same words, and how alike they are, in order.
+    """
     families: dict[int, list[calls.Piece]] = {}
     for p in parts:
         if p.kind == "speech" and p.repeated and p.over_music and p.length_s >= _SHORTEST_PATTERN_S:
             families.setdefault(id(p.repeat_of or p), []).append(p)
     known = [p for f in families.values() for p in sorted(f, key=lambda p: -p.length_s)[:_PATTERNS_EACH]]
     known = sorted(known, key=lambda p: -p.length_s)[:_MOST_PATTERNS]
-    music = [(step_at(p.start_s), step_at(p.end_s)) for p in parts if p.kind == "music"]
+    music = [
+        (step_at(max(p.start_s, from_s)), step_at(p.end_s)) for p in parts if p.kind == "music" and p.end_s > from_s
+    ]
     if not known or not music:
-        return parts
+        return []
     patterns = [(step_at(p.start_s), step_at(p.end_s)) for p in known]
-    found = find_again(frames.prints, patterns, music)
-    places = [p for p in found if not same_song(frames.prints, patterns[p.which][0], p.start)]
-    periods_s = [loop[0] for loop in loops if loop is not None]
+    found = find_again(prints, patterns, music)
+    places = [p for p in found if not same_song(prints, patterns[p.which][0], p.start)]
     said: list[tuple[float, float, calls.Piece, float]] = []
     for root, family in families.items():
         again = [p for p in places if id(known[p.which].repeat_of or known[p.which]) == root]
         starts_s = sorted([p.start_s for p in family] + [p.start * STEP_S for p in again])
         if comes_as_a_message(starts_s, periods_s):
             said += [(p.start * STEP_S, p.end * STEP_S, known[p.which], p.similarity) for p in again]
-    return calls.said_over_music(parts, sorted(said, key=lambda one: one[0])) if said else parts
+    return sorted(said, key=lambda one: one[0])
 
 
 def _holds_and_loops(

@@ -25,7 +25,7 @@ _WEIGHT, _SWITCH = 0.35, 4.0
 _LONGEST_GAP_S = 60.0
 _LOOK_EACH_S, _LOOKS_SAVED, _LOOK_AT_CHANGES_EACH_S, _LOOK_AT_LEAST_EACH_S = 2.0, 3.0, 3.0, 10.0
 _LOOK_AFTER_S = {  # of what goes on
-    Kind.SPEECH: (2.5, 5.0, 9.2),
+    Kind.SPEECH: (2.7, 5.0, 9.2, 16.8),
     Kind.MUSIC: (0.7, 2.1, 4.1, 10.1),
     Kind.SILENCE: (0.7, 1.6, 13.1),
     Kind.TONE: (1.0,),

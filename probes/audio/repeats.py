@@ -71,7 +71,7 @@ class Prints:
         """`mel`: (n, BANDS), half decibels above -100 dB, for every 40 ms."""
         self._mel = mel
         peaks = mel[::_SAMPLED].max(axis=1) / 2 - 100.0 if len(mel) else np.zeros(1)
-        self._floor_db = min(_FLOOR_DB, float(np.percentile(peaks, 90)) - _DEPTH_DB)  # lower on a faint line
+        self.floor_db = min(_FLOOR_DB, float(np.percentile(peaks, 90)) - _DEPTH_DB)  # lower on a faint line
 
     def __len__(self) -> int:
         return len(self._mel)
@@ -80,7 +80,7 @@ class Prints:
         first, last, _ = where.indices(len(self._mel))
         before = min(first, _SLOW // 2)
         near = self._mel[first - before : max(first, last) + _SLOW // 2]
-        return fingerprint(from_half_db(near), self._floor_db)[before : before + max(0, last - first)]
+        return fingerprint(from_half_db(near), self.floor_db)[before : before + max(0, last - first)]
 
 
 def find_repeats(

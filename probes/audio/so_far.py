@@ -20,11 +20,13 @@ from probes.audio.spectra import Floats
 from probes.audio.states import Stretch, merged, stretches
 from probes.audio.timeline import Span, Tone
 from probes.audio.tones import find_tones
+from probes.audio.under_music import UnderMusic
 
 _WINDOW, _ANEW = 2000, 1000  # frames that are cut at each look, and of these the last that are taken from it
 _COMPARED_AFTER_S = 2.4  # speech that goes on can be compared with earlier messages by then
 _LONGER_AGAIN = 1.6  # and once more when it has become so many times longer
 _SAME_EDGE_STEPS = 8
+_SAME_FLOOR_DB = 1.5  # a call that becomes louder is compared anew
 _COMPARED_AT_ONCE = 3
 _SPEECH_KEPT_S = 900.0  # how much earlier speech is compared with
 
@@ -58,6 +60,7 @@ class _Compared:
 
     start: int
     end: int
+    floor_db: float
     earlier_s: float | None = None
     match: Match | None = None
 
@@ -73,6 +76,7 @@ class SoFar:
         self._laid: list[Stretch] = []
         self._tones: list[Tone] = []
         self._compared: list[_Compared] = []
+        self._under_music = UnderMusic()
         self._spectra: dict[tuple[float, float], Floats | None] = {}
         self._rests_dbfs: dict[tuple[float, float], float | None] = {}
         self._ours: tuple[Span, ...] = ()
@@ -89,8 +93,12 @@ class SoFar:
         parts = calls.pieces(self._laid, self._tones, count * FRAME_S)
         parts = calls.noise_is_no_music(parts, level_dbfs)
         parts = calls.settle(calls.no_music_under(parts, level_dbfs))
-        parts = self._repeats_marked(parts, level_dbfs)
+        prints = Prints(self._mels)
+        parts = self._under_music.applied(self._repeats_marked(parts, level_dbfs, prints))
         holds = find_holds(parts, level_dbfs)
+        if self._under_music.learn(parts, holds, prints, count * FRAME_S):
+            parts = self._under_music.applied(parts)
+            holds = find_holds(parts, level_dbfs)
         who.say_who(parts, holds, self._voices(parts, level_dbfs), self._ours)
         return Known(count * FRAME_S, parts, holds)
 
@@ -127,8 +135,7 @@ class SoFar:
             since * FRAME_S,
         )
 
-    def _repeats_marked(self, parts: list[calls.Piece], level_dbfs: Floats) -> list[calls.Piece]:
-        prints = Prints(self._mels)
+    def _repeats_marked(self, parts: list[calls.Piece], level_dbfs: Floats, prints: Prints) -> list[calls.Piece]:
         left, only, kept = _COMPARED_AT_ONCE, None, []
         for _ in range(2):
             speech = [p for p in parts if p.kind == "speech"]
@@ -166,6 +173,7 @@ class SoFar:
         known = next((c for c in self._compared if abs(c.start - start) <= _SAME_EDGE_STEPS), None)
         if known is not None:
             fresh = abs(known.end - end) <= _SAME_EDGE_STEPS
+            fresh = fresh and abs(known.floor_db - prints.floor_db) < _SAME_FLOOR_DB
             enough = goes_on and end - start < _LONGER_AGAIN * (known.end - known.start)
             if fresh or enough:
                 return known, False
@@ -181,7 +189,7 @@ class SoFar:
         match = next((m for m in found if m.second == i - first), None)
         earlier = None if match is None else speech[first + match.first]
         earlier_s = None if earlier is None else (earlier.start_s + earlier.end_s) / 2
-        return _Compared(start, end, earlier_s, match), True
+        return _Compared(start, end, prints.floor_db, earlier_s, match), True
 
     def _voices(self, parts: list[calls.Piece], level_dbfs: Floats) -> who.Voices:
         spectra: dict[tuple[float, float], Floats | None] = {}

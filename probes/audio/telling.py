@@ -1,9 +1,8 @@
 """What was told of a call that goes on, and what of it must be told anew after a look at what is known by now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
 
 from probes.audio.calls import Piece
 from probes.audio.holds import HoldSpan
@@ -64,10 +63,19 @@ class LiveEvent:
 
 @dataclass(frozen=True, slots=True)
 class ToldHold:
-    """A hold as told by now; `end_s` is None while it goes on."""
+    """A hold as told by now; `end_s` is None while it goes on.
+
+    Attributes:
+        resumed: whether it was told to be over once, and went on.
+    """
 
     start_s: float
     end_s: float | None
+    resumed: bool = False
+
+    def meets(self, start_s: float, end_s: float) -> bool:
+        """Say whether it shares time with another."""
+        return self.start_s < end_s and (self.end_s is None or self.end_s > start_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ class Telling:
     def looked(self, known: Known, now_s: float) -> None:
         """Tell what a look shows that was not told, or otherwise."""
         self._correct(known, now_s)
-        persons = [p for p in _persons(known) if _is_sure(known, p)]
+        persons = [p for p in _persons(known) if self._is_sure(known, p)]
         self._tell_holds(known, persons, now_s)
         self._tell_persons(known, persons, now_s)
         for p in known.parts:
@@ -140,17 +148,18 @@ class Telling:
                 or any(h.start_s >= span.end_s for h in known.holds)
             )
             end_s = span.end_s if over else None
-            same = [t for t in told if t.start_s < span.end_s and (t.end_s or now_s) > span.start_s]
+            now = ToldHold(span.start_s, end_s)
+            same = [t for t in told if t.meets(span.start_s, span.end_s)]
             told = [t for t in told if t not in same]
             if same:
-                self._tell_again(same, ToldHold(span.start_s, end_s), known, now_s)
+                now = self._told_again(same, now, known, now_s)
             elif known.until_s - span.start_s < _HELD_S:
                 continue
             else:
                 self._emit(LiveEvent(LiveKind.HOLD_STARTED, span.start_s, now_s, kind=Kind.MUSIC))
                 if end_s is not None:
                     self._emit(LiveEvent(LiveKind.HOLD_ENDED, end_s, now_s))
-            self.holds.append(ToldHold(span.start_s, end_s))
+            self.holds.append(now)
         for gone in told:
             self._emit(LiveEvent(LiveKind.HOLD_TAKEN_BACK, gone.start_s, now_s, gone.end_s))
 
@@ -164,11 +173,13 @@ class Telling:
         enough = last.length_s >= (_NO_JINGLE_S if said else _FIRST_JINGLE_S) and last.odds >= _SURE_MUSIC
         return [HoldSpan(last.start_s, last.end_s, HoldMode.MUSIC, end, end, last.odds)] if already or enough else []
 
-    def _tell_again(self, told: list[ToldHold], now: ToldHold, known: Known, now_s: float) -> None:
+    def _told_again(self, told: list[ToldHold], now: ToldHold, known: Known, now_s: float) -> ToldHold:
         first, *others = told
         for other in others:
             self._emit(LiveEvent(LiveKind.HOLD_TAKEN_BACK, other.start_s, now_s, other.end_s))
+        resumed = False
         if first.end_s is not None and now.end_s is None:
+            resumed = True
             music = (p.start_s for p in known.parts if p.kind == "music" and p.start_s >= first.end_s - _EDGE_S)
             self._emit(LiveEvent(LiveKind.HOLD_RESUMED, next(music, first.end_s), now_s, kind=Kind.MUSIC))
         if first.end_s is None and now.end_s is not None:
@@ -176,6 +187,7 @@ class Telling:
         later = first.end_s is not None and now.end_s is not None and abs(first.end_s - now.end_s) > _MOVED_S
         if later or abs(first.start_s - now.start_s) > _MOVED_S:
             self._emit(LiveEvent(LiveKind.HOLD_MOVED, now.start_s, now_s, now.end_s))
+        return replace(now, resumed=resumed or any(t.resumed for t in told))
 
     def _tell_persons(self, known: Known, persons: list[Piece], now_s: float) -> None:
         still = []
@@ -196,6 +208,21 @@ class Telling:
                 event = LiveEvent(LiveKind.PERSON, p.start_s, now_s, None, Kind.SPEECH, Label.AGENT, p.confidence, why)
                 self._emit(event)
 
+    def _is_sure(self, known: Known, p: Piece) -> bool:
+        """Say whether enough was heard for a person to be told: what follows a hold may be a message in it."""
+        hold = next((h for h in reversed(known.holds) if h.end_s <= p.start_s + _EDGE_S), None)
+        if hold is None:
+            return True
+        goes_on = p.end_s >= known.until_s - _EDGE_S
+        if p.length_s < (_PERSON_AFTER_S if goes_on else _WORD_S):
+            return False
+        misled = any(t.resumed and t.meets(hold.start_s, hold.end_s) for t in self.holds)
+        if p.start_s - hold.end_s >= _PAUSE_S and not misled:
+            return True
+        after = known.at(p.end_s + _EDGE_S)
+        waits = after is not None and after.kind == "silence" and after.length_s >= _WAITED_S
+        return waits or known.until_s - p.start_s >= _SURE_AFTER_S
+
 
 def _persons(known: Known) -> list[Piece]:
     """Return the first words of a person in the call, and after each hold."""
@@ -206,24 +233,3 @@ def _persons(known: Known) -> list[Piece]:
         if first is not None and not any(first is p for p in out):
             out.append(first)
     return out
-
-
-def _is_sure(known: Known, p: Piece) -> bool:
-    """Say whether enough was heard for a person to be told: what follows a hold may be a message in it."""
-    hold = next((h for h in reversed(known.holds) if h.end_s <= p.start_s + _EDGE_S), None)
-    if hold is None:
-        return True
-    goes_on = p.end_s >= known.until_s - _EDGE_S
-    if p.length_s < (_PERSON_AFTER_S if goes_on else _WORD_S):
-        return False
-    if p.start_s - hold.end_s >= _PAUSE_S and not _pauses_for_messages(known.parts[hold.first : hold.last + 1]):
-        return True
-    after = known.at(p.end_s + _EDGE_S)
-    waits = after is not None and after.kind == "silence" and after.length_s >= _WAITED_S
-    return waits or known.until_s - p.start_s >= _SURE_AFTER_S
-
-
-def _pauses_for_messages(parts: list[Piece]) -> bool:
-    """Say whether the music of a hold stopped for a while before words that it went on after."""
-    pairs = pairwise(parts)
-    return any(a.kind == "silence" and a.length_s >= _PAUSE_S and b.kind == "speech" for a, b in pairs)

@@ -97,3 +97,30 @@ def test_a_jingle_that_was_told_to_be_a_hold_is_taken_back() -> None:
     assert times(events, LiveKind.HOLD_TAKEN_BACK) == times(events, LiveKind.HOLD_STARTED)
     assert len(times(events, LiveKind.HOLD_STARTED)) == 1
     assert live.holds == ()
+
+
+@pytest.mark.slow
+def test_the_first_message_in_a_pause_of_the_music_is_no_person() -> None:
+    words, hold = speech(WAIT), music(80, loop_s=23)
+    pieces = [START, hold[: 25 * RATE], words, quiet(0.1), hold[25 * RATE : 50 * RATE], words, hold[50 * RATE :]]
+    person_s = sum(map(len, pieces)) / RATE + 0.7
+    _, events = heard_live(np.concatenate([*pieces, quiet(0.7), TALK]))
+    assert times(events, LiveKind.PERSON) == pytest.approx([person_s], abs=1)
+    assert times(events, LiveKind.HOLD_RESUMED) == []
+
+
+@pytest.mark.slow
+def test_words_that_come_again_with_the_loop_of_the_music_are_sung_and_told_so() -> None:
+    tune = music(20, loop_s=20, level=0.06)
+    sung = speech(PROMISE, "en+f3", level=0.06)
+    tune[4 * RATE : 4 * RATE + len(sung)] += sung
+    sound = np.concatenate([START, np.tile(tune, 9), quiet(0.6), TALK])
+    live, _ = heard_live(sound)
+    offline = listen(sound, RATE)
+    differs_s = sum(
+        max(0.0, min(told.end_s, s.end_s) - max(told.start_s, s.start_s))
+        for told in live.stretches
+        for s in offline.segments
+        if s.kind is not told.kind and told.end_s > 0.6 * len(sound) / RATE
+    )
+    assert differs_s < 2
