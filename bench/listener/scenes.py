@@ -1,6 +1,7 @@
 """Labelled scenes to train on: what a caller may hear, in any order, through a telephone line.
 
-Targets are per 20 ms: 0 silence, 1 tone, 2 music (sung too), 3 speech, 4 speech over music, -1 do not care.
+Targets are per 20 ms: 0 silence, 1 tone, 2 music (sung too), 3 speech (cries, barks, hammering too), 4 speech over
+music, -1 do not care, 5 silence or speech.
 """
 
 import io
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from bench.calls import line as lines
+from bench.listener.drums import beats
 from bench.listener.sources import RATE_HZ, Material
+from bench.listener.uproar import cries, is_even, recorded
 
 Floats = NDArray[np.float32]
-SILENCE, TONE, MUSIC, SPEECH, OVER, ANY = 0, 1, 2, 3, 4, -1
+SILENCE, TONE, MUSIC, SPEECH, OVER, ANY, EITHER = 0, 1, 2, 3, 4, -1, 5
 _BAND = signal.butter(4, [300, 3400], "bandpass", fs=RATE_HZ, output="sos")
 _WIDE = signal.butter(2, [180, 3700], "bandpass", fs=RATE_HZ, output="sos")
 _PLANS = (
@@ -115,9 +118,13 @@ class Composer:
         if len(x) <= n:
             y = np.resize(x, n)
         else:
-            o = int(self.rng.integers(len(x) - n))
+            o = 0 if self.rng.random() < 0.25 else int(self.rng.integers(len(x) - n))
             y = x[o : o + n]
         y = level(y.astype(np.float32) / 32768, -20)
+        if self.rng.random() < 0.15:
+            y = y * np.float32(self.rng.integers(2)) + level(beats(self.rng, length_s)[:n], self.rng.uniform(-26, -18))
+        if self.rng.random() < 0.15:  # guitars and voices driven until they roar
+            y = level(np.tanh(y * np.float32(self.rng.uniform(8, 60))), -20)
         return y * np.float32(10 ** (self.rng.uniform(-3, 3) / 20))
 
     def singing(self, length_s: float) -> Floats:
@@ -127,6 +134,17 @@ class Composer:
         if self.rng.random() < 0.12:
             return voice
         return (voice + self.music(length_s)[:n] * np.float32(10 ** (self.rng.uniform(-6, 9) / 20))).astype(np.float32)
+
+    def uproar(self, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
+        """Sounds that are neither music nor words, active level -20 dBFS, and their targets."""
+        if self.rng.random() < 0.3:
+            x = cries(self.rng, length_s)
+        else:
+            x = recorded(self.material.sounds, self.rng, length_s)
+        x = level(signal.sosfilt(_WIDE, x).astype(np.float32), -20).clip(-1, 1)
+        if is_even(x):
+            return x, np.full(len(x) // 160, EITHER, np.int8)
+        return x, np.where(spans(x), SPEECH, SILENCE).astype(np.int8)
 
 
 def tone(rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
@@ -178,7 +196,9 @@ def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
     agent = c.voice()
     while sum(map(len, s.parts)) < length_s * RATE_HZ:
         pick = rng.random()
-        if pick < 0.18:
+        if c.material.sounds and rng.random() < 0.3:
+            _amid_uproar(s, c, agent)
+        elif pick < 0.18:
             x = c.talk(
                 float(rng.choice([rng.uniform(2, 20), rng.uniform(2, 20), rng.uniform(20, 60)])),
                 (0.1, float(rng.choice([0.4, 2.5, 6]))),
@@ -260,6 +280,52 @@ def _with_faint_music(s: Scene, c: Composer) -> None:
     under = bed(len(x) / RATE_HZ + 0.02)[: len(x)] * np.float32(10 ** (rng.uniform(-28, -12) / 20))
     talks = spans(x)
     s.add((x[: len(under)] + under).astype(np.float32), np.where(talks, OVER, MUSIC).astype(np.int8))
+
+
+def _amid_uproar(s: Scene, c: Composer, agent: tuple[str, float]) -> None:
+    """Sounds of somebody's room: between turns, on their own, under a talk, or right after music."""
+    rng = c.rng
+    gain = np.float32(10 ** (rng.uniform(-8, 5) / 20))
+
+    def talk() -> None:
+        x = c.talk(float(rng.uniform(1, 8)), (0.1, float(rng.choice([0.4, 2.5]))), agent) * gain
+        s.add(x, np.where(spans(x), SPEECH, SILENCE).astype(np.int8))
+
+    def gap(most_s: float) -> None:
+        s.plain(np.zeros(int(rng.uniform(0, most_s) * RATE_HZ), np.float32), SILENCE)
+
+    pick = rng.random()
+    if pick < 0.2:
+        _under_talk(s, c, agent)
+        return
+    if pick < 0.35:
+        s.plain(c.music(float(rng.uniform(4, 20))), MUSIC)
+        gap(0.8)
+    elif pick < 0.75:
+        talk()
+        gap(1.5)
+    x, target = c.uproar(float(np.exp(rng.uniform(np.log(0.8), np.log(20)))))
+    x = x * gain * np.float32(10 ** (rng.uniform(-6, 4) / 20))
+    s.add(reverberant(x, rng) if rng.random() < 0.25 else x, target)
+    if rng.random() < 0.6:
+        gap(1.5)
+        talk()
+    elif rng.random() < 0.25:
+        gap(0.8)
+        s.plain(c.music(float(rng.uniform(4, 20))), MUSIC)
+
+
+def _under_talk(s: Scene, c: Composer, agent: tuple[str, float]) -> None:
+    """Somebody talks in a loud room."""
+    rng = c.rng
+    x = c.talk(float(rng.uniform(5, 20)), (0.1, float(rng.choice([0.4, 2.5, 6]))), agent)
+    under = np.zeros(len(x), np.float32)
+    sound, _ = c.uproar(float(rng.uniform(1, len(x) / RATE_HZ)))
+    start = int(rng.integers(max(1, len(x) - len(sound))))
+    under[start : start + len(sound)] = sound[: len(x) - start]
+    heard = (under[: len(x) // 160 * 160].reshape(-1, 160) ** 2).mean(axis=1) > 1e-6
+    target = np.where(spans(x), SPEECH, np.where(heard, EITHER, SILENCE)).astype(np.int8)
+    s.add((x + under * np.float32(10 ** (rng.uniform(-18, 0) / 20))).astype(np.float32), target)
 
 
 def reverberant(x: Floats, rng: np.random.Generator) -> Floats:

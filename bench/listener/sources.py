@@ -1,13 +1,16 @@
 """Sound to train on, taken from Debian packages by name and kept as 8 kHz int16 arrays.
 
-The training side of `bench.calls` is used too. Music and voices are split by source: what `dev` holds, and the course
-and test sides of `bench.calls`, is not trained on here.
+The training side of `bench.calls` is used too. Music, voices and other sounds are split by source: what `dev` holds,
+and the course and test sides of `bench.calls`, is not trained on here.
 """
 
 import argparse
+import hashlib
 import io
+import re
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +52,36 @@ VOICES = {
         for k in ("British", "Default_es", "Default_pl", "Default_uk", "Default_ru", "Mobster", "Surfer", "Russian_pl")
     },
 }
-PACKAGES = sorted({*MUSIC, *(p for p, _, _ in VOICES.values())})
+# Sounds that are neither music nor words: animals, cries, tools, weather, machines.
+# name of the group -> (package, what a path has, split)
+SOUNDS = {
+    "stamps": ("tuxpaint-stamps-default", r"/stamps/(animals|household|naturalforces|vehicles)/", "train"),
+    "beasts": ("wesnoth-1.16-data", r"/core/sounds/|witches", "train"),
+    "units": ("megaglest-data", r"/(units|commondata|tilesets)/", "train"),
+    "fighters": ("nexuiz-data", r"sound/player/.*/player/|sound/player/torus/|sound/weapons/|sound/weather/", "train"),
+    "town": ("lincity-ng-data", r"/sounds/", "train"),
+    "race": ("supertuxkart-data", r"/sfx/|/cow|/sheep|steamLoco", "train"),
+    "aliens": (
+        "ufoai-sound",
+        r"sound/(aliens|civilians|soldiers|impact|misc|weapons|ugv|doors)/|/(fire|thunder|steam|spark|wat)",
+        "train",
+    ),
+    "machines": ("boswars-data", r"/units/", "train"),
+    "arms": ("warmux-data", r"/weapons/|/misc/", "train"),
+    "ice": ("supertux-data", r"/sounds/", "train"),
+    "wild": ("lugaru-data", r"/Sounds/", "dev"),
+    "trades": ("widelands-data", r"/sound/", "dev"),
+    "laughs": ("trackballs-data", r"/sfx/", "dev"),
+    "arena": ("openarena-data", r"sound/(player|world|misc)/", "dev"),
+}
+# Words, tunes, notes and drones in the same packages.
+_NOT_SOUNDS = re.compile(
+    r"_desc|music|theme|tune|jingle|fanfare|victory|finish|gp_end|intro|flute|lenautile|airport|radio|spaceship|sfx/dark"
+    r"|horn-|wardrums|bell|gamestart|tuba|invincible|welldone|complete|turn\.|countdown|disco|message|announcer|feedback"
+    r"|sarge|nightmare|ancients|ominous|forbidden|drone|console|ping|/night|hell\.|lobby|minaret",
+    re.IGNORECASE,
+)
+PACKAGES = sorted({*MUSIC, *(p for p, _, _ in [*VOICES.values(), *SOUNDS.values()])})
 
 
 def fetch(cache: Path) -> None:
@@ -84,10 +116,11 @@ def _read(source: Path | io.BytesIO, most_s: float, rng: np.random.Generator) ->
 
 @dataclass
 class Material:
-    """music: track name -> samples; voices: group -> clips."""
+    """music: track name -> samples; voices and sounds: group -> clips."""
 
     music: dict[str, Ints]
     voices: dict[str, list[Ints]]
+    sounds: dict[str, list[Ints]]
 
 
 def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
@@ -107,7 +140,58 @@ def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
                 voices.setdefault(group, []).append(stored[name])
     if split == "train":
         _add_bench(cache, music, voices)
-    return Material(music, voices)
+    return Material(music, voices, load_sounds(cache, split))
+
+
+def load_sounds(cache: Path, split: str, most_s: float = 20.0) -> dict[str, list[Ints]]:
+    """Return one split's sounds that are neither music nor words; kept like the rest."""
+    keep = cache / "train8k" / f"sounds-{split}-{most_s:.0f}.npz"
+    if not keep.exists():
+        np.savez(keep, **_decode_sounds(cache, split, most_s))
+    sounds: dict[str, list[Ints]] = {}
+    with np.load(keep) as stored:
+        for name in stored.files:
+            sounds.setdefault(name.split("|")[0], []).append(stored[name])
+    return sounds
+
+
+def _decode_sounds(cache: Path, split: str, most_s: float) -> dict[str, Ints]:
+    rng = np.random.default_rng(20261127)
+    out: dict[str, Ints] = {}
+    known: set[bytes] = set()  # some packages have the same file in many places
+    for group, (package, wanted, where) in SOUNDS.items():
+        if where != split:
+            continue
+        folder = cache / "deb" / package
+        for path in sorted(folder.rglob("*.*")):
+            for name, data in _sound_files(path, str(path.relative_to(folder))):
+                if not is_sound(name, wanted):
+                    continue
+                digest = hashlib.sha256(data).digest()
+                try:
+                    x = _read(io.BytesIO(data), most_s, rng)
+                except sf.LibsndfileError:
+                    continue
+                if len(x) >= 0.15 * RATE_HZ and digest not in known:
+                    known.add(digest)
+                    out[f"{group}|{len(out)}|{Path(name).stem}"] = x
+    return out
+
+
+def is_sound(name: str, wanted: str) -> bool:
+    """Say by its path whether a file is a sound that is neither music nor words."""
+    return bool(re.search(wanted, name)) and not _NOT_SOUNDS.search(name)
+
+
+def _sound_files(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    kinds = (".ogg", ".wav", ".mp3")
+    if path.suffix == ".pk3":
+        with zipfile.ZipFile(path) as z:
+            for inside in sorted(z.namelist()):
+                if inside.endswith(kinds):
+                    yield inside, z.read(inside)
+    elif path.suffix in kinds and path.is_file():
+        yield "/" + name, path.read_bytes()
 
 
 def _add_bench(cache: Path, music: dict[str, Ints], voices: dict[str, list[Ints]]) -> None:
@@ -172,4 +256,5 @@ if __name__ == "__main__":
     for split in ("train", "dev"):
         m = load(args.cache, split)
         print(split, len(m.music), "tracks", round(sum(map(len, m.music.values())) / RATE_HZ / 60), "min;")
-        print({k: (len(v), round(sum(map(len, v)) / RATE_HZ / 60, 1)) for k, v in m.voices.items()})
+        for clips in (m.voices, m.sounds):
+            print({k: (len(v), round(sum(map(len, v)) / RATE_HZ / 60, 1)) for k, v in clips.items()})

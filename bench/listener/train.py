@@ -20,11 +20,11 @@ import numpy as np
 
 from bench.calls import pool
 from bench.calls.make import make as make_call
-from bench.listener.scenes import Composer, scene
+from bench.listener.scenes import EITHER, Composer, scene
 from bench.listener.singing import sing
 from bench.listener.sources import RATE_HZ, Material, load
 from probes.audio.frames import CHUNK, FEATURES, FrameReader, join
-from probes.audio.net import CLASSES, TAPS
+from probes.audio.net import CLASSES, SILENCE, SPEECH, TAPS
 
 WIDTH = 96
 CROP = 448  # chunks: 36 s
@@ -144,7 +144,9 @@ def loss(values: dict, rows: jax.Array, target: jax.Array, drop: jax.Array) -> j
     logp = jax.nn.log_softmax(forward(values, rows, drop))
     keep = (target >= 0).at[:, : 8 * CHUNK].set(False).at[:, -20 * CHUNK :].set(False)
     smooth = 0.97 * jax.nn.one_hot(target, CLASSES) + 0.03 / CLASSES
-    return -jnp.sum(jnp.sum(logp * smooth, axis=2) * keep) / jnp.sum(keep)
+    either = jnp.logaddexp(logp[..., SILENCE], logp[..., SPEECH])
+    told = jnp.where(target == EITHER, either, jnp.sum(logp * smooth, axis=2))
+    return -jnp.sum(told * keep) / jnp.sum(keep)
 
 
 @partial(jax.jit, donate_argnums=(0, 1, 2))
@@ -167,7 +169,8 @@ def measure(values: dict, rows: np.ndarray, target: np.ndarray) -> dict[str, flo
     for o in range(0, len(rows) - 2000, 2000):
         p = np.asarray(run(values, rows[None, o : o + 2000].astype(np.float32))).argmax(axis=2)[0]
         t = target[o * CHUNK : (o + 2000) * CHUNK]
-        np.add.at(confusion, (t[t >= 0], p[t >= 0]), 1)
+        keep = (t >= 0) & (t < CLASSES)
+        np.add.at(confusion, (t[keep], p[keep]), 1)
     out = {"right": np.trace(confusion) / confusion.sum()}
     kinds = [0, 1, 2, 3, 3]
     folded = np.zeros((4, 4))
@@ -232,9 +235,18 @@ def fit(cache: Path, out: Path, sets: list[str], minutes: float, rate_top: float
             break
 
 
+def mix(out: Path, one: Path, other: Path, share: float) -> None:
+    """Write the mean of two models of which one was trained on from the other; `share` is the first one's part."""
+    with np.load(one) as a, np.load(other) as b:
+        if not (np.array_equal(a["mean"], b["mean"]) and np.array_equal(a["scale"], b["scale"])):
+            raise SystemExit("these models read their features differently: neither was trained on from the other")
+        values = {k: share * a[k].astype(np.float32) + (1 - share) * b[k] for k in a.files if k[0] in "wb"}
+        store(out, values, a["mean"], a["scale"])
+
+
 def store(out: Path, values: dict, mean: np.ndarray, scale: np.ndarray) -> None:
     halves = {k: np.asarray(v).astype(np.float16) for k, v in values.items()}
-    np.savez_compressed(out, version=np.array("2"), mean=mean, scale=scale, **halves)
+    np.savez_compressed(out, version=np.array("3"), mean=mean, scale=scale, **halves)
 
 
 def main() -> None:
@@ -255,11 +267,17 @@ def main() -> None:
     c.add_argument("--count", type=int, default=150)
     c.add_argument("--seed", type=int, default=1)
     f.add_argument("--minutes", type=float, default=25)
+    x = sub.add_parser("mix")
+    x.add_argument("--of", type=Path, nargs=2, required=True)
+    x.add_argument("--share", type=float, default=0.5)
+    x.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
     if a.command == "make":
         make(a.cache, a.split, a.hours, a.seed)
     elif a.command == "calls":
         make_calls(a.cache, a.count, a.seed)
+    elif a.command == "mix":
+        mix(a.out, *a.of, a.share)
     else:
         fit(a.cache, a.out, a.sets, a.minutes, a.rate, a.init)
 

@@ -53,6 +53,31 @@ def test_listener_is_not_taught_with_what_is_for_judging() -> None:
     assert not [(paths, path) for _, paths in taught for path in apart if PurePath(path).match(paths)]
 
 
+def test_sounds_that_are_no_music_are_taught_from_packages_of_no_other_side() -> None:
+    other = {p.name for p in packages.PACKAGES if p.split in ("course", "test")}
+    taught = {package for package, _, split in sources.SOUNDS.values() if split == "train"}
+    assert taught & other == {"tuxpaint-stamps-default"}  # its animals and tools; only what it reads out is for judging
+    kept = {package for package, _, split in sources.SOUNDS.values() if split == "dev"}
+    assert len(kept) >= 3
+    assert not taught & kept
+
+
+@pytest.mark.parametrize(
+    ("package", "path", "is_sound"),
+    [
+        ("tuxpaint-stamps-default", "/usr/share/tuxpaint/stamps/animals/birds/crow.ogg", True),
+        ("tuxpaint-stamps-default", "/usr/share/tuxpaint/stamps/animals/birds/crow_desc_el.ogg", False),
+        ("tuxpaint-stamps-default", "/usr/share/tuxpaint/stamps/hobbies/music/string/cello.ogg", False),
+        ("wesnoth-1.16-data", "/usr/share/games/wesnoth/1.16/data/core/sounds/wolf-growl-1.ogg", True),
+        ("wesnoth-1.16-data", "/usr/share/games/wesnoth/1.16/data/core/sounds/horn-signals/horn-1.ogg", False),
+        ("nexuiz-data", "sound/weapons/tuba_note1.ogg", False),
+    ],
+)
+def test_words_and_tunes_among_sounds_are_left_out(package: str, path: str, is_sound: bool) -> None:
+    wanted = next(wanted for name, wanted, _ in sources.SOUNDS.values() if name == package)
+    assert sources.is_sound(path, wanted) == is_sound
+
+
 def test_every_block_of_texts_says_all_kinds() -> None:
     for block in tomllib.loads(voices.TEXTS.read_text("utf-8"))["block"]:
         assert all(block[kind] for kind in ("menu", "hold", "advert", "person", "host", "song"))
