@@ -4,6 +4,13 @@
     python -m bench.listener.train make --cache CACHE --hours 30 --seed 1
     python -m bench.listener.train fit  --cache CACHE --out probes/audio/listener.npz
 
+Today's weights were trained on from such ones with more scenes, and are the mean of both (decision 0160):
+
+    python -m bench.listener.train make --cache CACHE --hours 8 --seed 41
+    python -m bench.listener.train make --cache CACHE --hours 5 --seed 43
+    python -m bench.listener.train fit  --cache CACHE --init OLD.npz --sets … --minutes 12 --out NEW.npz
+    python -m bench.listener.train mix  --of NEW.npz OLD.npz --share 0.7 --out probes/audio/listener.npz
+
 Needs, besides what the product needs: jax and pyworld. Same cache, seed and hours give the same scenes; the sum of
 floats in training may differ from machine to machine.
 """
