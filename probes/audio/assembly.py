@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 from probes.audio import calls, course, who
 from probes.audio.frames import FRAME_S, Kept
 from probes.audio.heard import Heard, rest_dbfs, step_at, voice_spectrum
-from probes.audio.holds import HoldSpan, find_holds, take_back_songs
+from probes.audio.holds import HoldSpan, find_holds
 from probes.audio.loops import loop_s
 from probes.audio.loudness import loudness_lufs
 from probes.audio.messages import made_whole, messages_of
 from probes.audio.net import MUSIC, OVER, SILENCE, SPEECH, weights
 from probes.audio.repeats import STEP, STEP_S, Prints, comes_as_a_message, find_again, find_repeats, same_song
+from probes.audio.songs import take_back_songs
 from probes.audio.spectra import Floats
 from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import Hold, Kind, Label, Segment, Timeline, Tone

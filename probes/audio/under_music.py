@@ -11,9 +11,10 @@ import numpy as np
 from probes.audio import calls
 from probes.audio.assembly import words_under_music
 from probes.audio.heard import step_at
-from probes.audio.holds import HoldSpan, take_back_songs
+from probes.audio.holds import HoldSpan
 from probes.audio.loops import loop_s
 from probes.audio.repeats import STEP_S, Prints
+from probes.audio.songs import take_back_songs
 
 _FIRST_S, _GROWN = 60.0, 1.25
 _LOOP_SOUGHT_S, _WORDS_SOUGHT_S = 600.0, 1800.0

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from probes.audio.calls import Piece, no_music_under, settle
-from probes.audio.holds import HoldSpan, find_holds, take_back_songs
+from probes.audio.holds import HoldSpan, find_holds
 from probes.audio.listen import listen
 from probes.audio.repeats import find_repeats
+from probes.audio.songs import take_back_songs
 from probes.audio.timeline import EndReason, HoldMode, Kind, Label
 from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
 
