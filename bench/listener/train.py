@@ -4,12 +4,16 @@
     python -m bench.listener.train make --cache CACHE --hours 30 --seed 1
     python -m bench.listener.train fit  --cache CACHE --out probes/audio/listener.npz
 
-Today's weights were trained on from such ones with more scenes, and are the mean of both (decision 0160):
+Today's weights were trained on from such ones, and are the mean of both (decision 0160: what of it cannot be repeated):
 
-    python -m bench.listener.train make --cache CACHE --hours 8 --seed 41
-    python -m bench.listener.train make --cache CACHE --hours 5 --seed 43
-    python -m bench.listener.train fit  --cache CACHE --init OLD.npz --sets … --minutes 12 --out NEW.npz
-    python -m bench.listener.train mix  --of NEW.npz OLD.npz --share 0.7 --out probes/audio/listener.npz
+    … make --hours 8 --seed 41; … make --hours 5 --seed 43
+    … fit --sets train-41 train-41 train-32 train-35 calls-32 calls-33 calls-36 --init OLD --rate 6e-4
+          --minutes 12 --out ONE
+    … fit --sets train-41 train-41 train-41 train-31 train-35 calls-32 calls-33 calls-36 --init ONE --rate 6e-4
+          --out TWO
+    … fit --sets train-41 train-41 train-43 train-43 train-31 train-35 calls-32 calls-33 calls-36 --init TWO --rate 6e-4
+          --minutes 11.5 --out NEW
+    … mix --of NEW OLD --share 0.7 --out probes/audio/listener.npz
 
 Needs, besides what the product needs: jax and pyworld. Same cache, seed and hours give the same scenes; the sum of
 floats in training may differ from machine to machine.
