@@ -194,6 +194,7 @@ class Stage:
             for _ in range(int(self.rng.integers(1, 4))):
                 if lines:
                     name, sound = lines.pop()
+                    self.used.add(name)
                     self.tape.speech(holds.level(sound, self.between(-2, 2)), "agent", name, 1)
                     self.tape.silence(self.between(0.1, 0.45))
         self._room(start, bed)
@@ -205,15 +206,14 @@ class Stage:
             clips = [c for c in speaker.named("person") if f"{speaker.name}/{c.name}" not in self.used]
             for index in self.rng.permutation(len(clips)).tolist():
                 out.append((f"{speaker.name}/{clips[index].name}", self.pool.clip(speaker, clips[index])))
-        out = out[-60:]
-        self.used |= {name for name, _ in out[-30:]}
-        return out
+        return out[-60:]
 
     def _listen(self, answers: list[tuple[str, Sound]]) -> None:
         """The caller says something in his own channel, sometimes into the agent's words."""
         pause_s = self.between(0.6, 6.0)
         if answers and self.chance(0.7):
-            _, sound = answers.pop()
+            name, sound = answers.pop()
+            self.used.add(name)
             pause_s = max(pause_s, len(sound) / RATE_HZ * self.between(0.7, 1.2))
             self.tape.caller_speech(self.tape.length + samples(0.2), sound)
         self.tape.silence(pause_s)

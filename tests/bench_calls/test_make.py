@@ -13,6 +13,7 @@ from bench.calls import make, synthetic
 from bench.calls.pool import Pool
 from bench.calls.scenes import SCENES
 from bench.calls.sounds import RATE_HZ
+from bench.calls.stage import Stage
 from bench.calls.tape import Tape
 
 NAMES = sorted({scene.__name__ for scene in SCENES})
@@ -101,6 +102,17 @@ def test_said_again_is_counted_and_is_the_same_sound(pool: Pool) -> None:
     assert max(s["occurrence"] for s in said) >= 2
     first, second = (made.vendor[round(t * RATE_HZ) :][: RATE_HZ * 2] for t in starts)
     assert likeness(first, second) > 0.95
+
+
+@pytest.mark.slow
+def test_a_person_says_no_line_twice(pool: Pool) -> None:
+    """The same recording twice would be a recording, whoever it was made of."""
+    stage = Stage(pool, np.random.default_rng(5), 600)
+    for _ in range(2):
+        stage.person(150, 200)
+    lines = [mark.source for mark in stage.tape.marks if mark.label == "agent"]
+    assert len(lines) > 30
+    assert len(lines) == len(set(lines))
 
 
 @pytest.mark.slow
