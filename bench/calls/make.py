@@ -172,7 +172,7 @@ def _hold(hold: HoldTruth) -> dict[str, Any]:
     }
 
 
-def write_calls(pool: Pool, cache: Path, out: Path, count: int, seed: int, most_s: float = 1500.0) -> float:
+def write_calls(pool: Pool, cache: Path | None, out: Path, count: int, seed: int, most_s: float = 1500.0) -> float:
     """Write `call_NNN.wav`, `call_NNN.json` and, if the caller speaks, `call_NNN.caller.wav`; return minutes made."""
     out.mkdir(parents=True, exist_ok=True)
     minutes = 0.0

@@ -142,7 +142,7 @@ def test_a_clock_that_is_off_moves_sound_and_labels_together(pool: Pool) -> None
 
 @pytest.mark.slow
 def test_folder_holds_both_channels_and_the_label(pool: Pool, tmp_path: Path) -> None:
-    make.write_calls(pool, tmp_path, tmp_path / "out", 4, 2, 120)
+    make.write_calls(pool, None, tmp_path / "out", 4, 2, 120)
     label = json.loads((tmp_path / "out/call_003.json").read_text())
     info = soundfile.info(tmp_path / "out/call_003.wav")
     assert (info.samplerate, info.channels, info.subtype) == (8000, 1, "PCM_16")
