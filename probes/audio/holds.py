@@ -89,7 +89,10 @@ def _with_music(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
     floor_dbfs = noise_dbfs(parts, level_dbfs)
     noise_limit_dbfs = -99.0 if floor_dbfs is None else floor_dbfs + _ABOVE_NOISE_DB
     for group in groups:
-        g = _without_strays(parts, _without_talk_in_a_room(parts, group, level_dbfs), level_dbfs)
+        g = _without_talk_in_a_room(parts, group, level_dbfs)
+        if not g:
+            continue
+        g = _without_strays(parts, g, level_dbfs)
         g = _from_music_to_music(parts, g)
         first, last = g[0], g[-1]
         music_s = sum(parts[i].length_s for i in g if parts[i].kind == "music")
@@ -182,7 +185,8 @@ def _without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Fl
         listened = max((s for j, s in lasts_s.items() if j < i), default=0.0) >= _SURELY_LISTENED_S
         softer = before and after and max(after) < float(np.median(before)) - _SOFTER_IN_A_ROOM_DB
         if (softer or not listened) and _talked_over(parts, [i, group[-1]], level_dbfs, 0.0):
-            return [j for j in group if j < i]
+            of_the_room = not listened and (not before or not after or max(before) < max(after) + _SOFTER_IN_A_ROOM_DB)
+            return [] if of_the_room else [j for j in group if j < i]
     return group
 
 
