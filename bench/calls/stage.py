@@ -200,10 +200,10 @@ class Stage:
         self._room(start, bed)
 
     def _lines(self, speakers: list[Speaker]) -> list[tuple[str, Sound]]:
-        """Return lines to pop, shuffled within a voice; the first voice's come first."""
+        """Return lines to pop of the first two who have any left, shuffled within a voice, the first voice on top."""
         out: list[tuple[str, Sound]] = []
-        for speaker in reversed(speakers[:2]):
-            clips = [c for c in speaker.named("person") if f"{speaker.name}/{c.name}" not in self.used]
+        left = [(s, [c for c in s.named("person") if f"{s.name}/{c.name}" not in self.used]) for s in speakers]
+        for speaker, clips in reversed([one for one in left if one[1]][:2]):
             for index in self.rng.permutation(len(clips)).tolist():
                 out.append((f"{speaker.name}/{clips[index].name}", self.pool.clip(speaker, clips[index])))
         return out[-60:]
