@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.audio import calls, course, who
+from probes.audio.drowned import told_over_music
 from probes.audio.frames import FRAME_S, Kept
 from probes.audio.heard import Heard, rest_dbfs, step_at, voice_spectrum
 from probes.audio.holds import HoldSpan, find_holds
@@ -18,7 +19,7 @@ from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import Hold, Kind, Label, Segment, Timeline, Tone
 from probes.audio.tones import find_tones
 
-LISTENER = "listener-6"
+LISTENER = "listener-7"
 _SHORTEST_PATTERN_S, _PATTERNS_EACH, _MOST_PATTERNS = 2.0, 3, 12
 _LOOP_SOUGHT_STEPS = round(3600 / STEP_S)  # of a hold: no music on hold is longer than half an hour
 
@@ -33,9 +34,12 @@ def assemble(
     del odds  # so that it is not held while what was said is compared
     parts = _repeats_marked(parts, frames)
     spans, loops = _holds_and_loops(parts, frames, count)
-    with_more = _heard_under_music(parts, frames, loops)
-    if with_more is not parts:
-        parts = with_more
+    said = told_over_music(parts, spans, loops, frames)
+    if said is not parts:
+        said = _repeats_marked(said, frames)
+    said = _heard_under_music(said, frames, loops)
+    if said is not parts:
+        parts = said
         spans, loops = _holds_and_loops(parts, frames, count)
     if made_whole(parts, frames.prints):
         spans, loops = _holds_and_loops(parts, frames, count)

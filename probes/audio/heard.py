@@ -22,17 +22,17 @@ class Heard:
         def column(name: str) -> NDArray[Any]:
             return np.concatenate(columns.pop(name))
 
-        self._mel = column("mel")  # of every second frame
+        self.mel: NDArray[np.uint8] = column("mel")  # of every second frame
         self.level_dbfs: Floats = column("level_dbfs")[:frames].astype(np.float32)
         self.k_power: Floats = column("k_power")[:frames]
         self.clipped: NDArray[np.bool_] = column("clipped")[:frames]
         self.peaks_hz = Coarse(column("peaks")[:frames], 16)
         self.peak_shares = Coarse(column("shares")[:frames], 255)
-        self.prints = Prints(self._mel)
+        self.prints = Prints(self.mel)
 
     def mel_db(self, first: int, last: int) -> Floats:
         """Return the power per band of the steps `first`..`last`-1, of 40 ms each."""
-        return from_half_db(self._mel[first:last])
+        return from_half_db(self.mel[first:last])
 
 
 def step_at(at_s: float) -> int:
