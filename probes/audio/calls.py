@@ -22,6 +22,7 @@ _BESIDE = 500  # frames
 _FALLEN_DB, _NEAR, _SHORTEST_STOP = 15.0, 30, 7  # below the music; frames around its end, and of the pause there
 _FIRST_NOTE_S, _FIRST_NOTES_S, _SURELY_SAID = 1.2, 4.0, 0.8
 _SHORTEST_CUT_S = 1.0
+_SHORTEST_BUSY_S, _FOUND_AS_TONE = 2.0, 0.5  # nobody hangs up on less; confidence in what the search for tones found
 _SHORTEST_REST_S = 1.0  # said after a message: a number at its end is shorter
 
 
@@ -72,13 +73,15 @@ def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
     """Give steady notes of a tune back to it: a tone of no country's plan that touches music or lies within it.
 
     One or two bursts that fit a plan are notes only where music goes on right up to them on both sides; what would be
-    ringing of no plan is one in a longer pause, too.
+    ringing of no plan is one in a longer pause, too, and what no search for tones found is one soon after music.
     """
     known = {(t.start_s, t.label): (t.bursts, t.plan) for t in tones}
     doubtful = []
     for p in parts:
         bursts, plan = known.get((p.start_s, p.label), (1, None))
-        doubtful.append(p.kind == "tone" and p.label in (Label.BEEP, Label.RINGBACK) and (bursts <= 2 or plan is None))
+        brief = p.label in (Label.BUSY, Label.REORDER) and p.length_s < _SHORTEST_BUSY_S
+        usual = p.label in (Label.BEEP, Label.RINGBACK) and (bursts <= 2 or plan is None)
+        doubtful.append(p.kind == "tone" and (usual or brief))
     for i, p in enumerate(parts):
         if not doubtful[i]:
             continue
@@ -87,8 +90,15 @@ def _notes_are_no_tones(parts: list[Piece], tones: list[Tone]) -> None:
         sides = [_nearest_sound(parts, doubtful, i, step, pause_s) for step in (-1, 1)]
         near_s = [s[1] for s in sides if s is not None and s[0].kind == "music" and s[0].length_s > 0.15]
         within = len(near_s) == 2 and (not planned or max(near_s) < 2 * TOUCHES_S)
-        if within or (near_s and min(near_s) < TOUCHES_S and not planned):
+        touches = bool(near_s) and min(near_s) < TOUCHES_S
+        goes_on = p.confidence < _FOUND_AS_TONE and sides[0] is not None and _goes_on(*sides[0])
+        if within or ((touches or goes_on) and not planned):
             p.kind, p.label = "music", Label.UNSURE
+
+
+def _goes_on(before: Piece, pause_s: float) -> bool:
+    """Say whether a piece is music, and so soon before a sound that this is its next note."""
+    return before.kind == "music" and before.length_s > _FIRST_NOTES_S and pause_s < NOTE_PAUSE_S
 
 
 def _nearest_sound(
