@@ -71,7 +71,7 @@ def first_pieces(odds: NDArray[np.floating], frames: Heard, duration_s: float) -
     """Cut a call into pieces by the model's odds, tones and levels, before what was said is compared."""
     tones = find_tones(frames.peaks_hz, frames.peak_shares, frames.level_dbfs, odds)
     parts = calls.pieces(stretches(odds, frames.level_dbfs), tones, duration_s)
-    parts = calls.noise_is_no_music(parts, frames.level_dbfs)
+    parts = calls.noise_is_no_music(parts, frames.level_dbfs, frames.between_db)
     return calls.settle(calls.no_music_under(parts, frames.level_dbfs)), tones
 
 

@@ -1,5 +1,6 @@
 """From stretches, tones and repeats to the pieces of a call: contiguous, each of one kind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ _SHORTEST_WORDS_S = 1.6  # said over music
 TOUCHES_S, NOTE_PAUSE_S = 0.15, 1.5
 _LONGEST_PAUSE_S = 12.0  # between notes of a tune, where a burst would be ringing that fits no plan
 LONGEST_STRAY_S = 15.0
+_LIKE_NOISE_DB, _SHORTEST_PAUSE_S, _EDGE_S, _VARIES = 3.0, 0.4, 0.1, 1.4  # of what is noise, not music
 QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click here and there
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
@@ -152,15 +154,36 @@ def _is_first_notes(p: Piece, after: Piece) -> bool:
     )
 
 
-def noise_is_no_music(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
-    """Call silence what was heard as music for a moment and is no louder than the line's noise in the call's pauses."""
+def noise_is_no_music(parts: list[Piece], level_dbfs: Floats, mel_db: Callable[[float, float], Floats]) -> list[Piece]:
+    """Call silence what was heard as music and is no louder than the line's noise in the call's pauses.
+
+    For a moment, that is enough; what goes on for long must sound like that noise, too.
+
+    Args:
+        parts: all pieces.
+        level_dbfs: of each 20 ms frame.
+        mel_db: the power per band of the steps from one second of the call to another, steps x bands.
+    """
     floor_dbfs = noise_dbfs(parts, level_dbfs)
     if floor_dbfs is None:
         return parts
-    for p in parts:
-        if p.kind == "music" and p.length_s < LONGEST_STRAY_S and loud_part_dbfs(p, level_dbfs) < floor_dbfs + 3:
+    quiet = [p for p in parts if p.kind == "music" and loud_part_dbfs(p, level_dbfs) < floor_dbfs + _LIKE_NOISE_DB]
+    pauses = [p for p in parts if p.kind == "silence" and p.length_s >= _SHORTEST_PAUSE_S]
+    for p in quiet:
+        if p.length_s < LONGEST_STRAY_S or _sounds_like(p, pauses, mel_db):
             p.kind = "silence"
     return _joined(parts)
+
+
+def _sounds_like(p: Piece, pauses: list[Piece], mel_db: Callable[[float, float], Floats]) -> bool:
+    """Say whether a piece differs from the usual spectrum of the pauses no more than they do themselves."""
+    inner = [mel_db(q.start_s + _EDGE_S, q.end_s - _EDGE_S) for q in pauses]
+    noise = np.concatenate(inner)
+    usual = np.median(noise, axis=0)
+    away_db, own_db = (
+        np.abs(mel - usual).mean(axis=1) for mel in (mel_db(p.start_s + _EDGE_S, p.end_s - _EDGE_S), noise)
+    )
+    return quantile(away_db, 0.9) < _VARIES * quantile(own_db, 0.8)
 
 
 def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
@@ -206,7 +229,7 @@ def smooth_dbfs(level_dbfs: Floats, frames: int) -> Floats:
 
 def noise_dbfs(parts: list[Piece], level_dbfs: Floats) -> float | None:
     """Return the level of the line's noise, from the call's pauses; None when they are too few or digital silence."""
-    pauses = [level_dbfs[_frames(p)] for p in parts if p.kind == "silence" and p.length_s >= 0.4]
+    pauses = [level_dbfs[_frames(p)] for p in parts if p.kind == "silence" and p.length_s >= _SHORTEST_PAUSE_S]
     if not pauses or sum(map(len, pauses)) * FRAME_S < 1.5:
         return None
     usual_dbfs = float(np.percentile(np.concatenate(pauses), 25))

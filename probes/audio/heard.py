@@ -34,6 +34,10 @@ class Heard:
         """Return the power per band of the steps `first`..`last`-1, of 40 ms each."""
         return from_half_db(self.mel[first:last])
 
+    def between_db(self, from_s: float, to_s: float) -> Floats:
+        """Return the power per band of the steps from one second to another."""
+        return self.mel_db(step_at(from_s), step_at(to_s))
+
 
 def step_at(at_s: float) -> int:
     """Return the step of 40 ms that a moment is in."""

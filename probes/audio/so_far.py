@@ -91,7 +91,7 @@ class SoFar:
         level_dbfs = self._level_dbfs.rows[:count]
         self._cut_anew(count, level_dbfs)
         parts = calls.pieces(self._laid, self._tones, count * FRAME_S)
-        parts = calls.noise_is_no_music(parts, level_dbfs)
+        parts = calls.noise_is_no_music(parts, level_dbfs, self._between_db)
         parts = calls.settle(calls.no_music_under(parts, level_dbfs))
         prints = Prints(self._mels)
         parts = self._under_music.applied(self._repeats_marked(parts, level_dbfs, prints))
@@ -114,6 +114,9 @@ class SoFar:
     def _mels(self) -> NDArray[np.uint8]:
         assert self._mel is not None
         return self._mel.rows
+
+    def _between_db(self, from_s: float, to_s: float) -> Floats:
+        return from_half_db(self._mels[step_at(from_s) : step_at(to_s)])
 
     def _cut_anew(self, count: int, level_dbfs: Floats) -> None:
         """Cut the last half minute anew, and lay it after what was cut before."""
