@@ -61,11 +61,12 @@ def find_holds(parts: list[Piece], level_dbfs: Floats) -> list[HoldSpan]:
 def _one_wait(parts: list[Piece], spans: list[HoldSpan]) -> list[HoldSpan]:
     """Put a wait with messages together with the music that it begins or ends with, when nothing else lies between."""
     out: list[HoldSpan] = []
-    for span in spans:
+    for before, span in zip([None, *spans], spans, strict=False):
         last = out[-1] if out else None
         if (
             last is not None
-            and HoldMode.MESSAGES in (last.mode, span.mode)
+            and before is not None
+            and HoldMode.MESSAGES in (before.mode, span.mode)
             and all(p.kind == "silence" for p in parts[last.last + 1 : span.first])
             and span.start_s - last.end_s < _LONGEST_LULL_S
         ):
@@ -402,7 +403,7 @@ def _wait_start(parts: list[Piece], free: list[bool], first: int) -> int:
     k = first
     while k >= 2 and free[k - 1] and parts[k - 1].kind == "speech" and parts[k - 1].repeated:
         later = [p for p in parts[first:] if p.repeat_of is parts[k - 1]]
-        if not later or not free[k - 2] or parts[k - 2].kind != "silence" or parts[k - 2].length_s < 3:
+        if not later or not free[k - 2] or parts[k - 2].kind not in ("silence", "music") or parts[k - 2].length_s < 3:
             break
         k -= 2
     return k
