@@ -9,7 +9,7 @@ from probes.audio.calls import Piece
 from probes.audio.holds import MUSICAL, HoldSpan
 from probes.audio.timeline import Label, Span
 
-_TURNS_OF_A_TALK, _LONG_TURN_S = 4, 9.5
+_TURNS_OF_A_TALK, _SURELY_A_TALK, _LONG_TURN_S = 4, 6, 9.5
 _SHORTEST_LINE_S, _TALKED_THROUGH_S, _ANSWERED_WITHIN_S = 0.4, 1.2, 2.5
 _ANOTHER_VOICE_DB = 2.5
 _LONGEST_GREETING, _LEFT_ALONE_S = 6, 5.0  # pieces before a beep after which nobody speaks for so long: voicemail
@@ -248,7 +248,7 @@ def _judged(
     begins_s = next((s for h in holds if (s := parts[h.first].start_s) >= last.end_s and h.mode in MUSICAL), None)
     if begins_s is not None and (wait_s := begins_s - last.end_s) < 8:
         # a person says "hold on" and presses the key; a menu waits for an answer first
-        score += 1.2 if wait_s < 1.75 else -1.2 if wait_s > 2.5 else -0.3
+        score += 1.2 if wait_s < 1.75 else -0.3 if wait_s <= 2.5 else -1.2 if turns < _SURELY_A_TALK else -0.6
         why.append("hold_follows_at_once" if wait_s < 1.75 else "hold_follows_later")
     elif first_hold is None and turns >= 5:
         score += 0.5
