@@ -234,7 +234,7 @@ def _judged(
         to_person = voices.distance_db(open_, later)
         if to_person is not None:
             # after a hold another person may speak, so an unlike voice says little
-            score += float(np.clip((2.0 - to_person) * 0.8, -0.4, 1.5))
+            score += float(np.clip((2.0 - to_person) * 0.8, -0.1, 1.5))
             why.append("voice_as_later_person" if to_person < 2 else "voice_unlike_later_person")
         if to_recording is not None and to_recording < 2.2:
             score -= min(1.5, (2.2 - to_recording) * 0.8)
