@@ -27,7 +27,7 @@ _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, wi
 _TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to its beginning
 _LONGEST_WORD_S, _TRANSFER_S = 2.5, 0.6
 _SOFTER_IN_A_ROOM_DB, _SURELY_LISTENED_S = 4.0, 20.0  # than what played on hold, for so long
-_SHORTEST_RETURN_S, _FAR_SOFTER_DB = 4.0, 15.0  # of music that comes back after words
+_SHORTEST_RETURN_S, _FAR_SOFTER_DB, _AS_SOFT_DB = 4.0, 15.0, 3.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
 _INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
     -55.0,
@@ -151,7 +151,8 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
             if any(p.repeated for p in between):
                 break
             once = any(p.kind == "speech" for p in between)
-            softer = loudest_db < usual_db - _FAR_SOFTER_DB and (
+            others_db = [level_db - _AS_SOFT_DB for level_db in _lasting_dbfs(parts, group, run, level_dbfs)]
+            softer = loudest_db < min([usual_db - _FAR_SOFTER_DB, *others_db]) and (
                 long_s < LONGEST_STRAY_S or _in_the_background(parts, run, level_dbfs)
             )
             if not softer and (long_s >= _SHORTEST_RETURN_S or not once):
@@ -162,6 +163,12 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
         parts[group[-1]].kind = "speech"
         group = group[:-1]
     return group
+
+
+def _lasting_dbfs(parts: list[Piece], group: list[int], run: list[int], level_dbfs: Floats) -> list[float]:
+    """Return how loud the longer pieces of music of a hold are, a run of it aside: some of its tracks may be soft."""
+    music = [parts[i] for i in group if i not in run and parts[i].kind == "music"]
+    return [loud_part_dbfs(p, level_dbfs) for p in music if p.length_s >= 2 * _SHORTEST_RETURN_S]
 
 
 def _is_first_word(parts: list[Piece], i: int) -> bool:
