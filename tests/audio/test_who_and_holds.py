@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from probes.audio.calls import Piece, no_music_under, settle
+from probes.audio.calls import Piece, no_music_under, noise_is_no_music, pieces, settle
 from probes.audio.holds import HoldSpan, find_holds
 from probes.audio.listen import listen
 from probes.audio.repeats import find_repeats
 from probes.audio.songs import take_back_songs
-from probes.audio.timeline import EndReason, HoldMode, Kind, Label
+from probes.audio.states import MUSIC, SILENCE, TONE, Stretch
+from probes.audio.timeline import EndReason, HoldMode, Kind, Label, Tone
 from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
 
 MORE = ("Let me look that up for you.", "I can see your order here, it has left our store.", "Would Monday suit you?")
@@ -17,6 +19,13 @@ RING = rhythm((440, 480), (2, 4), 2)[: 8 * RATE]
 
 def talk(voice: str = "en+m3", pause_s: float = 2.5, texts: tuple[str, ...] = (HELLO, ASK, PROMISE)) -> Sound:
     return np.concatenate([np.concatenate([speech(text, voice), quiet(pause_s)]) for text in texts])
+
+
+def laid(*stretches: tuple[str, float, float]) -> tuple[list[Piece], NDArray[np.float32]]:
+    """Return pieces, one after the other, and the level of each 20 ms; from kind, seconds, dBFS."""
+    ends_s = np.cumsum([0.0, *[length_s for _, length_s, _ in stretches]])
+    parts = [Piece(ends_s[i], ends_s[i + 1], kind, 0.9) for i, (kind, _, _) in enumerate(stretches)]
+    return parts, np.concatenate([np.full(round(s * 50), dbfs, np.float32) for _, s, dbfs in stretches])
 
 
 def test_what_is_said_before_it_rings_again_is_a_recording() -> None:
@@ -243,3 +252,78 @@ def test_words_in_every_round_of_the_music_are_sung(odds: float, rounds: int, ki
     ]
     take_back_songs(parts, HoldSpan(20.0, end_s, HoldMode.MUSIC_AND_MESSAGES, 1, 3, 0.9), 500.0, prints)
     assert parts[2].kind == kind
+
+
+@pytest.mark.parametrize(("longest_s", "holds"), [(7.0, 0), (25.0, 1)])
+def test_music_in_the_pauses_of_a_talk_is_of_its_room_from_the_first_words_on(longest_s: float, holds: int) -> None:
+    turns = [("speech", 3.0, -20.0), ("music", 4.0, -36.0)] * 6
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -70.0), ("speech", 2.5, -20.0), ("music", longest_s, -36.0), *turns, ("silence", 1.0, -70.0)
+    )
+    for p in parts[1:-1]:
+        p.over_music = p.kind == "speech" and p.start_s > 5
+    assert len(find_holds(parts, level_dbfs)) == holds
+
+
+@pytest.mark.parametrize(("last_dbfs", "end_s"), [(-42.0, 133.0), (-60.0, 120.0)])
+def test_a_soft_track_at_the_end_stays_in_a_hold_that_has_others_as_soft(last_dbfs: float, end_s: float) -> None:
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -75.0),
+        *[("music", 38.0, -25.0), ("silence", 2.0, -75.0)] * 2,
+        ("music", 38.0, -41.0),
+        ("silence", 4.0, -75.0),
+        ("music", 9.0, last_dbfs),
+        ("silence", 3.0, -75.0),
+    )
+    (hold,) = find_holds(parts, level_dbfs)
+    assert hold.end_s == pytest.approx(end_s, abs=0.1)
+
+
+def test_a_wait_whose_music_is_heard_now_and_then_is_one() -> None:
+    heard, hidden, words = ("music", 18.0, -30.0), ("silence", 18.0, -45.0), ("speech", 6.0, -20.0)
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -45.0),
+        ("speech", 5.0, -20.0),
+        hidden,
+        words,
+        hidden,
+        words,
+        heard,
+        words,
+        hidden,
+        words,
+        heard,
+    )
+    said = [p for p in parts[2:] if p.kind == "speech"]
+    for p in said:
+        p.repeated, p.repeat_of = True, None if p is said[0] else said[0]
+    assert [(h.start_s, h.end_s) for h in find_holds(parts, level_dbfs)] == [(parts[2].start_s, parts[-1].end_s)]
+
+
+@pytest.mark.parametrize(("bands_db", "kind"), [((0.0, 0.0), "silence"), ((9.0, -9.0), "music")])
+def test_noise_that_goes_on_for_long_is_no_music(bands_db: tuple[float, float], kind: str) -> None:
+    parts, level_dbfs = laid(("speech", 5.0, -20.0), ("silence", 5.0, -45.0), ("music", 60.0, -44.0))
+    rng = np.random.default_rng(2)
+
+    def mel_db(from_s: float, to_s: float) -> NDArray[np.float32]:
+        noise = rng.normal(-45, 3, (round((to_s - from_s) / 0.04), 20))
+        if from_s > 10:
+            noise += np.repeat(bands_db, 10)
+        return noise.astype(np.float32)
+
+    assert noise_is_no_music(parts, level_dbfs, mel_db)[-1].kind == kind
+
+
+@pytest.mark.parametrize(("pause_s", "kind"), [(1.0, "music"), (3.0, "tone")])
+def test_what_sounds_like_a_tone_soon_after_music_is_its_next_note(pause_s: float, kind: str) -> None:
+    ends = np.cumsum([0, 20, pause_s, 1.8, 4]) * 50
+    states = (MUSIC, SILENCE, TONE, SILENCE)
+    stretches = [Stretch(round(a), round(b), s, 0.9) for a, b, s in zip(ends, ends[1:], states, strict=False)]
+    parts = pieces(stretches, [], ends[-1] / 50)
+    assert parts[2].kind == kind
+
+
+def test_two_bursts_of_a_busy_tone_within_a_tune_are_its_notes() -> None:
+    notes = Tone(20.0, 20.9, Label.REORDER, (480.0, 620.0), -20.0, 2, 0.3, 0.2, "us", None, 0.98)
+    parts = pieces([Stretch(0, 3000, MUSIC, 0.9)], [notes], 60.0)
+    assert [p.kind for p in parts] == ["music"]
