@@ -29,6 +29,7 @@ _LONGEST_WORD_S, _TRANSFER_S = 2.5, 0.6
 _SOFTER_IN_A_ROOM_DB, _SURELY_LISTENED_S = 4.0, 20.0  # than what played on hold, for so long
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB, _AS_SOFT_DB = 4.0, 15.0, 3.0  # of music that comes back after words
 _LONG_SILENCE_S = 11.0
+_LONGEST_HANDOVER_S, _BEFORE_RINGING_S = 6.0, 3.0
 _INAUDIBLE_DBFS, _FADED_DB, _ABOVE_NOISE_DB, _FADED_S = (
     -55.0,
     20.0,
@@ -150,7 +151,7 @@ def _without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) ->
             between = parts[run[-1] + 1 : group[len(run)]] if end == 0 else parts[group[-len(run) - 1] + 1 : run[0]]
             if any(p.repeated for p in between):
                 break
-            once = any(p.kind == "speech" for p in between)
+            once = any(p.kind == "speech" for p in between) and not (end == 0 and _touching(between))
             others_db = [level_db - _AS_SOFT_DB for level_db in _lasting_dbfs(parts, group, run, level_dbfs)]
             softer = loudest_db < min([usual_db - _FAR_SOFTER_DB, *others_db]) and (
                 long_s < LONGEST_STRAY_S or _in_the_background(parts, run, level_dbfs)
@@ -341,7 +342,8 @@ def _touching(between: list[Piece]) -> bool:
 
 
 def _with_closing_message(parts: list[Piece], last: int) -> int:
-    """Include messages that end the hold when they were heard before in the call."""
+    """Include messages that end the hold when they were heard before in the call, or when it rings after them."""
+    last = _before_it_rings(parts, last)
     while True:
         i = last + 1
         if i < len(parts) and parts[i].kind == "silence" and parts[i].length_s < 2.5:
@@ -349,6 +351,16 @@ def _with_closing_message(parts: list[Piece], last: int) -> int:
         if i >= len(parts) or parts[i].kind != "speech" or parts[i].repeat_of is None:
             return last
         last = i
+
+
+def _before_it_rings(parts: list[Piece], last: int) -> int:
+    """Include brief words right after the music when ringing or a beep follows: nobody has taken the call by then."""
+    words, *after = [*parts[last + 1 : last + 4], None]
+    if words is None or words.kind != "speech" or words.length_s > _LONGEST_HANDOVER_S:
+        return last
+    tone = next((p for p in after if p is not None and p.kind != "silence"), None)
+    rings = tone is not None and tone.kind == "tone" and tone.label in (Label.RINGBACK, Label.BEEP)
+    return last + 1 if rings and tone is not None and tone.start_s - words.end_s < _BEFORE_RINGING_S else last
 
 
 def silent_waits(parts: list[Piece], taken: list[HoldSpan]) -> list[HoldSpan]:

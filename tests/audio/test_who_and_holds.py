@@ -327,3 +327,31 @@ def test_two_bursts_of_a_busy_tone_within_a_tune_are_its_notes() -> None:
     notes = Tone(20.0, 20.9, Label.REORDER, (480.0, 620.0), -20.0, 2, 0.3, 0.2, "us", None, 0.98)
     parts = pieces([Stretch(0, 3000, MUSIC, 0.9)], [notes], 60.0)
     assert [p.kind for p in parts] == ["music"]
+
+
+@pytest.mark.parametrize(("pause_s", "starts_s"), [(0.0, 2.0), (0.8, 13.6)])
+def test_music_is_short_before_words_that_fill_the_gap_to_more_of_it(pause_s: float, starts_s: float) -> None:
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -70.0),
+        ("music", 3.0, -25.0),
+        *([("silence", pause_s, -70.0)] if pause_s else []),
+        ("speech", 7.0, -22.0),
+        *([("silence", pause_s, -70.0)] if pause_s else []),
+        ("music", 60.0, -25.0),
+        ("silence", 2.0, -70.0),
+    )
+    assert [h.start_s for h in find_holds(parts, level_dbfs)] == pytest.approx([starts_s])
+
+
+@pytest.mark.parametrize(("next_kind", "end_s"), [("tone", 43.5), ("speech", 42.0)])
+def test_brief_words_after_the_music_before_it_rings_are_still_of_the_hold(next_kind: str, end_s: float) -> None:
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -70.0),
+        ("music", 40.0, -25.0),
+        ("speech", 1.5, -22.0),
+        ("silence", 1.0, -70.0),
+        (next_kind, 2.0, -22.0),
+        ("silence", 2.0, -70.0),
+    )
+    parts[4].label = Label.RINGBACK if next_kind == "tone" else Label.UNSURE
+    assert [h.end_s for h in find_holds(parts, level_dbfs)] == pytest.approx([end_s])
