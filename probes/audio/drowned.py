@@ -5,6 +5,7 @@ speaking: the music is turned down for it, and there is more in some bands than 
 bands without the music is compared like any other speech.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,9 +25,9 @@ _AT_ONCE = round(3600 / STEP_S)  # steps
 _BANDS = slice(2, 22)
 _MOST_DB = 12.0
 _USUAL = 9  # steps of which the usual one counts: what is lost for a moment does not
-_DIFFERS_DB, _TIMES_USUAL, _MOST_OF_A_HOLD = 2.2, 2.5, 0.5
+_DIFFERS_DB, _TIMES_USUAL, _MOST_OF_A_HOLD = 1.8, 2.5, 0.5
 _MOMENT, _GAP = round(0.3 / STEP_S), round(0.8 / STEP_S)
-_SHORTEST_S, _LONGEST_S, _LOUDER_DB = 1.5, 30.0, 0.5
+_SHORTEST_S, _LONGEST_S, _LOUDER_DB = 1.5, 60.0, 0.5
 _SOFT, _SOFT_FOR = 0.2, round(0.4 / STEP_S)  # share of the bands in which music alone is left; steps
 _MORE_DB, _IN_BANDS, _SPOKEN_SHARE = 5, 3, 0.09
 _BY_CHANCE, _BELOW_MUSIC_DB = 1.6, 3.0  # how much more power the music has now and then
@@ -68,7 +69,7 @@ def unlike_the_music(mel: Codes, music: NDArray[np.bool_], lag: float, floor_db:
     differs_db = (heard[:, _BANDS].astype(np.float32) - expected[:, _BANDS]) / 2
     np.clip(differs_db, -_MOST_DB, _MOST_DB, out=differs_db)
     by_db = np.abs(differs_db).mean(axis=1)
-    known = rounds >= _FEWEST_ROUNDS
+    known = rounds >= np.where(music, _FEWEST_ROUNDS, _FEWEST_ROUNDS - 1)  # of words, that of others
     if known.sum() < _USUAL:
         return []
     smooth_db = median_filter(by_db, _USUAL, mode="nearest")  # what is lost for a moment does not count
@@ -159,7 +160,7 @@ def told_over_music(
         if loop is not None:
             found += _hidden_in(parts[span.first : span.last + 1], loop[0], frames)
     said = _said_again(found, [loop[0] for loop in loops if loop is not None], frames)
-    if all(_heard_as_s(parts, w, "music") < _SHORTEST_S for w in said):
+    if all(_heard_s(parts, w, _is_not_known) < _SHORTEST_S for w in said):
         return parts
     for w in said:
         frames.mel[w.start : w.end] = w.left
@@ -182,19 +183,23 @@ def _hidden_in(inside: list[Piece], period_s: float, frames: Heard) -> list[Word
         mel, alone = frames.mel[first:last], music[first - begin : last - begin]
         words = unlike_the_music(mel, alone, period_s / STEP_S, frames.prints.floor_db)
         unlike += [replace(w, start=w.start + first, end=w.end + first) for w in words]
-    hidden = [w for w in unlike if _heard_as_s(inside, w, "music") + _heard_as_s(inside, w, "over") > 0.5 * w.length_s]
+    hidden = [w for w in unlike if _heard_s(inside, w, _is_musical) > 0.5 * w.length_s]
     by_themselves_s = sum(p.length_s for p in inside if p.kind == "speech" and p.repeated and not p.over_music)
     return hidden if by_themselves_s < _BY_THEMSELVES * sum(w.length_s for w in hidden) else []
 
 
-def _heard_as_s(parts: list[Piece], words: Words, kind: str) -> float:
-    """Return how much of a stretch was heard as something; as words over music, if that is "over"."""
+def _is_musical(p: Piece) -> bool:
+    return p.kind == "music" or (p.kind == "speech" and p.over_music)
+
+
+def _is_not_known(p: Piece) -> bool:
+    return _is_musical(p) and not p.repeated
+
+
+def _heard_s(parts: list[Piece], words: Words, counts: Callable[[Piece], bool]) -> float:
+    """Return how much of a stretch lies in the pieces that count."""
     start_s, end_s = words.start * STEP_S, words.end * STEP_S
-    return sum(
-        max(0.0, min(p.end_s, end_s) - max(p.start_s, start_s))
-        for p in parts
-        if kind == ("over" if p.kind == "speech" and p.over_music else p.kind)
-    )
+    return sum(max(0.0, min(p.end_s, end_s) - max(p.start_s, start_s)) for p in parts if counts(p))
 
 
 def _said_again(found: list[Words], periods_s: list[float], frames: Heard) -> list[Words]:
@@ -233,7 +238,7 @@ def _laid(parts: list[Piece], words: Words) -> list[Piece]:
     cut: list[Piece] = []
     for p in parts:
         a_s, b_s = max(p.start_s, start_s), min(p.end_s, end_s)
-        if b_s <= a_s or not (p.kind == "music" or (p.kind == "speech" and p.over_music)):
+        if b_s <= a_s or not _is_musical(p):
             cut.append(p)
             continue
         sides = [replace(p, end_s=a_s, why=[]), replace(p, start_s=b_s, why=[])]

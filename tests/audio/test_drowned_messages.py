@@ -105,6 +105,20 @@ def test_music_that_was_heard_too_seldom_is_not_known(length_s: float) -> None:
     assert _differs_s(sound) == []
 
 
+@pytest.mark.parametrize(
+    ("heard_as_words", "rounds", "found"), [(True, 3, 1), (False, 3, 1), (True, 2, 0), (False, 2, 0)]
+)
+def test_words_that_were_heard_are_no_music_and_two_other_rounds_are_enough(
+    heard_as_words: bool, rounds: int, found: int
+) -> None:
+    words = speech(WAIT, level=0.12)
+    mel = _codes(_said(_bed(), words, (4.0,))[: round((rounds * LOOP_S + 0.2) * RATE)])
+    is_music = np.ones(len(mel), np.bool_)
+    if heard_as_words:
+        is_music[round(4.0 / STEP_S) : round((4.0 + len(words) / RATE) / STEP_S)] = False
+    assert len(unlike_the_music(mel, is_music, LOOP_S / STEP_S, Prints(mel).floor_db)) == found
+
+
 def test_at_a_wrong_lag_nothing_is_told() -> None:
     assert _differs_s(_said(_bed(), speech(WAIT, level=0.12), SAID_S), LOOP_S * 1.37) == []
 
