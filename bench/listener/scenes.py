@@ -17,7 +17,8 @@ from scipy import signal
 from bench.calls import line as lines
 from bench.listener.drums import beats
 from bench.listener.sources import RATE_HZ, Material
-from bench.listener.uproar import cries, is_even, recorded
+from bench.listener.sparse import sparse
+from bench.listener.uproar import cries, is_even, knocks, recorded
 
 Floats = NDArray[np.float32]
 SILENCE, TONE, MUSIC, SPEECH, OVER, ANY, EITHER = 0, 1, 2, 3, 4, -1, 5
@@ -125,6 +126,13 @@ class Composer:
             y = y * np.float32(self.rng.integers(2)) + level(beats(self.rng, length_s)[:n], self.rng.uniform(-26, -18))
         if self.rng.random() < 0.15:  # guitars and voices driven until they roar
             y = level(np.tanh(y * np.float32(self.rng.uniform(8, 60))), -20)
+        if self.rng.random() < 0.12:  # few notes, alone or over the rest
+            few = level(sparse(self.rng, length_s)[:n], -20)
+            y = (
+                few
+                if self.rng.random() < 0.7
+                else level(few + y * np.float32(10 ** (self.rng.uniform(-20, -3) / 20)), -20)
+            )
         return y * np.float32(10 ** (self.rng.uniform(-3, 3) / 20))
 
     def singing(self, length_s: float) -> Floats:
@@ -137,8 +145,11 @@ class Composer:
 
     def uproar(self, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
         """Sounds that are neither music nor words, active level -20 dBFS, and their targets."""
-        if self.rng.random() < 0.3:
-            x = cries(self.rng, length_s)
+        pick = self.rng.random()
+        if pick < 0.28:
+            x = cries(self.rng, length_s, longest_s=4.0)
+        elif pick < 0.38:
+            x = knocks(self.rng, length_s)
         else:
             x = recorded(self.material.sounds, self.rng, length_s)
         x = level(signal.sosfilt(_WIDE, x).astype(np.float32), -20).clip(-1, 1)
@@ -196,7 +207,7 @@ def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
     agent = c.voice()
     while sum(map(len, s.parts)) < length_s * RATE_HZ:
         pick = rng.random()
-        if c.material.sounds and rng.random() < 0.3:
+        if c.material.sounds and rng.random() < 0.22:
             _amid_uproar(s, c, agent)
         elif pick < 0.18:
             x = c.talk(
@@ -212,15 +223,17 @@ def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
         elif pick < 0.23:
             _with_faint_music(s, c)
         elif pick < 0.36:
-            s.plain(
-                _faded(c.music(float(rng.uniform(5, 50))), rng) * np.float32(10 ** (rng.uniform(-12, 6) / 20)), MUSIC
-            )
+            low_db, high_db = (-30, -12) if rng.random() < 0.2 else (-12, 6)
+            x = _faded(c.music(float(rng.uniform(5, 50))), rng) * np.float32(10 ** (rng.uniform(low_db, high_db) / 20))
+            s.plain(x, MUSIC)
         elif pick < 0.46:
             s.plain(
                 _faded(c.singing(float(rng.uniform(6, 30))), rng) * np.float32(10 ** (rng.uniform(-12, 4) / 20)), MUSIC
             )
-        elif pick < 0.70:
+        elif pick < 0.62:
             _announced(s, c)
+        elif pick < 0.70:
+            _advert(s, c)
         elif pick < 0.86:
             s.add(*tone(rng))
         else:
@@ -232,7 +245,7 @@ def scene(c: Composer, length_s: float) -> tuple[Floats, NDArray[np.int8]]:
 
 
 def _faded(x: Floats, rng: np.random.Generator) -> Floats:
-    r = int(rng.choice([80, 400, 4000, 16000]))
+    r = int(rng.choice([80, 400, 4000, 16000, 48000]))
     r = min(r, len(x) // 3)
     x = x.copy()
     x[:r] *= np.linspace(0, 1, r, dtype=np.float32)
@@ -270,6 +283,26 @@ def _announced(s: Scene, c: Composer) -> None:
         else:
             s.add((x[: len(under)] + under).astype(np.float32), np.where(talks, OVER, MUSIC).astype(np.int8))
     s.plain(bed(float(rng.uniform(2, 15))), MUSIC)
+
+
+def _advert(s: Scene, c: Composer) -> None:
+    """Something said over music of its own that is soft throughout, and is heard alone before and after the words."""
+    rng = c.rng
+    if rng.random() < 0.5:
+        s.plain(c.music(float(rng.uniform(3, 15))), MUSIC)
+        s.plain(np.zeros(int(rng.uniform(0, 1) * RATE_HZ), np.float32), SILENCE)
+    x = c.talk(float(rng.uniform(3, 15)), (0.1, float(rng.choice([0.35, 0.9, 2.5]))))
+    talks = spans(x)
+    before, after = int(rng.uniform(0, 4) * 50), int(rng.uniform(0.3, 7) * 50)
+    x = np.concatenate([np.zeros(before * 160, np.float32), x[: len(talks) * 160], np.zeros(after * 160, np.float32)])
+    talks = np.pad(talks, (before, after))
+    bed = c.singing if rng.random() < 0.15 else c.music
+    under = _faded(bed(len(x) / RATE_HZ + 0.02)[: len(x)], rng) * np.float32(10 ** (rng.uniform(-24, -6) / 20))
+    sound = (x[: len(under)] + under).astype(np.float32) * np.float32(10 ** (rng.uniform(-6, 4) / 20))
+    s.add(sound, np.where(talks, OVER, MUSIC).astype(np.int8))
+    if rng.random() < 0.5:
+        s.plain(np.zeros(int(rng.uniform(0, 1) * RATE_HZ), np.float32), SILENCE)
+        s.plain(c.music(float(rng.uniform(3, 15))), MUSIC)
 
 
 def _with_faint_music(s: Scene, c: Composer) -> None:

@@ -22,6 +22,7 @@ from scipy import signal
 from bench.calls import pool
 
 RATE_HZ = 8000
+KEPT = "train8k-2"  # where in the cache what is made of the packages is kept; raise when what is made changes
 Ints = NDArray[np.int16]
 
 # package -> (share of the paths, which split)
@@ -124,8 +125,8 @@ class Material:
 
 
 def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
-    """Return one split; the arrays are kept under CACHE/train8k, so that the packages are decoded once."""
-    keep = cache / "train8k" / f"{split}-{most_s:.0f}.npz"
+    """Return one split; the arrays are kept in the cache, so that the packages are decoded once."""
+    keep = cache / KEPT / f"{split}-{most_s:.0f}.npz"
     if not keep.exists():
         keep.parent.mkdir(exist_ok=True)
         np.savez(keep, **_decode(cache, split, most_s))
@@ -145,7 +146,7 @@ def load(cache: Path, split: str, most_s: float = 150.0) -> Material:
 
 def load_sounds(cache: Path, split: str, most_s: float = 20.0) -> dict[str, list[Ints]]:
     """Return one split's sounds that are neither music nor words; kept like the rest."""
-    keep = cache / "train8k" / f"sounds-{split}-{most_s:.0f}.npz"
+    keep = cache / KEPT / f"sounds-{split}-{most_s:.0f}.npz"
     if not keep.exists():
         np.savez(keep, **_decode_sounds(cache, split, most_s))
     sounds: dict[str, list[Ints]] = {}

@@ -1,4 +1,4 @@
-"""Loud sounds that are neither music nor words: recorded ones in a row, and cries made from nothing.
+"""Loud sounds that are neither music nor words: recorded ones in a row, and cries and knocks made from nothing.
 
 In a call they are dogs, children, laughter, coughing, tools, engines, rain: somebody's room, and never a hold.
 """
@@ -45,10 +45,10 @@ def _joined(parts: list[Floats], rng: np.random.Generator) -> Floats:
     return out
 
 
-def cries(rng: np.random.Generator, length_s: float) -> Floats:
+def cries(rng: np.random.Generator, length_s: float, longest_s: float = 1.4) -> Floats:
     """Return barks, growls, screams or laughter of one throat: gliding pitch, rough or breathy, no steps of a scale."""
     low_hz = float(np.exp(rng.uniform(np.log(60), np.log(1100))))
-    burst_s, pause_s = float(np.exp(rng.uniform(np.log(0.07), np.log(1.4)))), float(rng.choice([0.04, 0.2, 0.8]))
+    burst_s, pause_s = float(np.exp(rng.uniform(np.log(0.07), np.log(longest_s)))), float(rng.choice([0.04, 0.2, 0.8]))
     throat = [(float(rng.uniform(250, 1200)), 0.3), (float(rng.uniform(900, 2600)), 0.2)]
     breath, rough = float(rng.uniform(0, 1) ** 2), float(rng.uniform(0, 1))
     parts, total = [], 0.0
@@ -87,6 +87,24 @@ def _cry(
     y[:rise] *= np.linspace(0, 1, rise)
     y[-fall:] *= np.linspace(1, 0, fall) ** float(rng.uniform(0.7, 2))
     return np.asarray(y * 10 ** (rng.uniform(-8, 0) / 20))
+
+
+def knocks(rng: np.random.Generator, length_s: float) -> Floats:
+    """Return blows on wood, doors or metal in groups: no two pauses between them are alike, as a drum's would be."""
+    out = np.zeros(int((length_s + 1) * RATE_HZ), np.float32)
+    body = [(float(np.exp(rng.uniform(np.log(90), np.log(2500)))), float(rng.uniform(15, 120))) for _ in range(4)]
+    rattle, pause_s = float(rng.uniform(0.1, 1.0)), float(np.exp(rng.uniform(np.log(0.08), np.log(0.6))))
+    at_s = 0.0
+    while at_s < length_s:
+        t = np.arange(int(0.3 * RATE_HZ)) / RATE_HZ
+        blow = rattle * rng.standard_normal(len(t)) * np.exp(-t * float(rng.uniform(40, 200)))
+        for hz, fall in body:
+            blow += np.sin(2 * np.pi * hz * float(rng.uniform(0.97, 1.03)) * t) * np.exp(-t * fall) * rng.uniform(0, 1)
+        start = int(at_s * RATE_HZ)
+        out[start : start + len(t)] += (blow * 10 ** (rng.uniform(-10, 0) / 20)).astype(np.float32)[: len(out) - start]
+        at_s += pause_s * float(np.exp(rng.normal(0, 0.5))) + (float(rng.uniform(0.3, 2)) if rng.random() < 0.15 else 0)
+    out = out[: int(length_s * RATE_HZ)]
+    return out / np.float32(np.abs(out).max() + 1e-6)
 
 
 def is_even(x: Floats) -> bool:
