@@ -32,6 +32,7 @@ _SOFT, _SOFT_FOR = 0.2, round(0.4 / STEP_S)  # share of the bands in which music
 _MORE_DB, _IN_BANDS, _SPOKEN_SHARE = 5, 3, 0.09
 _BY_CHANCE, _BELOW_MUSIC_DB = 1.6, 3.0  # how much more power the music has now and then
 _BY_THEMSELVES = 0.25
+_ONE_TIME, _DROWNED = round(0.3 / STEP_S), round(4.0 / STEP_S)
 _IN_STEP_S, _IN_STEP, _IN_STEP_SHARE = 1.0, 0.04, 0.5
 _TOO_SOON_S, _TOO_SOON_SHARE = 10.0, 0.3
 _SHORTEST_REST_S, _SURE = 1.0, 0.9
@@ -209,27 +210,36 @@ def _said_again(found: list[Words], periods_s: list[float], frames: Heard) -> li
     left = frames.mel.copy()
     for w in found:
         left[w.start : w.end] = w.left
-    first = list(range(len(found)))
+    first, later = list(range(len(found))), [0] * len(found)
     for m in find_repeats(Prints(left), [(w.start, w.end, True) for w in found]):
-        first[m.second] = first[m.first]
+        first[m.second], later[m.second] = first[m.first], later[m.first] + m.shift
     said: list[Words] = []
     for message in set(first):
-        times = [w for w, f in zip(found, first, strict=True) if f == message]
-        gaps_s = np.diff([w.start * STEP_S for w in times])
-        in_step = np.any(
-            [
-                np.abs(gaps_s - np.round(gaps_s / period_s) * period_s) < min(_IN_STEP_S, _IN_STEP * period_s)
-                for period_s in periods_s
-            ],
-            axis=0,
-        )
-        if (
-            len(times) > 1
-            and float(in_step.mean()) <= _IN_STEP_SHARE
-            and float((gaps_s < _TOO_SOON_S).mean()) <= _TOO_SOON_SHARE
-        ):
+        times = _parts_joined([(w, steps) for w, f, steps in zip(found, first, later, strict=True) if f == message])
+        if len(times) > 1 and _come_as_messages(np.diff([w.start * STEP_S for w in times]), periods_s):
             said += times
     return sorted(said, key=lambda w: w.start)
+
+
+def _parts_joined(times: list[tuple[Words, int]]) -> list[Words]:
+    """Join what is said at one time, of which the music drowned the middle; each with how much later it is said."""
+    out: list[tuple[Words, int]] = []
+    for words, later in times:
+        if out and abs(later - out[-1][1]) < _ONE_TIME and words.start - out[-1][0].end < _DROWNED:
+            last = out[-1][0]
+            nothing = np.repeat(words.left.min(axis=0, keepdims=True), max(0, words.start - last.end), axis=0)
+            out[-1] = Words(last.start, words.end, np.concatenate([last.left, nothing, words.left])), later
+        else:
+            out.append((words, later))
+    return [words for words, _ in out]
+
+
+def _come_as_messages(gaps_s: NDArray[np.float64], periods_s: list[float]) -> bool:
+    in_step = [np.abs(gaps_s - np.round(gaps_s / s) * s) < min(_IN_STEP_S, _IN_STEP * s) for s in periods_s]
+    return (
+        float(np.any(in_step, axis=0).mean()) <= _IN_STEP_SHARE
+        and float((gaps_s < _TOO_SOON_S).mean()) <= _TOO_SOON_SHARE
+    )
 
 
 def _laid(parts: list[Piece], words: Words) -> list[Piece]:
