@@ -42,7 +42,9 @@ def assemble(
         parts = said
         spans, loops = _holds_and_loops(parts, frames, count)
     if made_whole(parts, frames.prints):
-        spans, loops = _holds_and_loops(parts, frames, count)
+        spans = find_holds(parts, frames.level_dbfs)
+        if len(spans) != len(loops):  # else each hold's music is what it was
+            spans, loops = _holds_and_loops(parts, frames, count)
     who.say_who(parts, spans, _voices(parts, frames), course.spans(caller, 0.3))
     messages = messages_of(parts)
     painted = _painted(parts, count)
