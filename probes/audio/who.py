@@ -90,14 +90,14 @@ def _before_the_hold(
     greeting, rest = _put_through(parts, open_)
     for i in greeting:
         parts[i].label, parts[i].confidence, parts[i].why = Label.IVR, 0.8, ["ringing_follows"]
-    machine, rest = _before_the_last_machine_sign(parts, rest, holds, voices)
+    machine, rest, talk_s = _before_the_last_machine_sign(parts, rest, holds, voices)
     for i in machine:
         parts[i].label, parts[i].confidence, parts[i].why = Label.IVR, 0.9, ["machine_follows"]
     if not rest:
         return
-    begin_s = parts[rest[0]].start_s if greeting or machine else 0.0
+    begin_s = parts[rest[0]].start_s if greeting else talk_s
     prior = 1.2 if greeting else 0.0 if not machine or len(rest) < _TURNS_OF_A_TALK else -0.6
-    why = ["after_ringing"] if greeting else ["after_a_machine"] if machine else []
+    why = ["after_ringing"] if greeting else ["after_a_machine"] if talk_s else []
     answers = _answers(parts, rest, ours)
     if answers:
         why.append("answers_us" if answers > 0 else "talks_through_us")
@@ -125,10 +125,13 @@ def _answers(parts: list[Piece], open_: list[int], ours: tuple[Span, ...]) -> fl
 
 def _before_the_last_machine_sign(
     parts: list[Piece], open_: list[int], holds: list[HoldSpan], voices: Voices | None
-) -> tuple[list[int], list[int]]:
+) -> tuple[list[int], list[int], float]:
     """Part what was said before a key was pressed or a message came again from a talk after it, if there was one.
 
     A few turns are a talk where the voice is another one: a menu goes on in its own.
+
+    Returns:
+        What was said before, what after, and when the talk after it began; 0: there was none.
     """
     end = holds[0].first if holds else len(parts)
     signs = [
@@ -137,14 +140,14 @@ def _before_the_last_machine_sign(
         if (p.kind == "tone" and p.label in (Label.DTMF, Label.SIT)) or (p.kind == "speech" and p.repeated)
     ]
     if not signs:
-        return [], open_
+        return [], open_, 0.0
     before, after = [i for i in open_ if i < signs[-1]], [i for i in open_ if i > signs[-1]]
     talks = len(after) >= _TURNS_OF_A_TALK
     if not talks and voices is not None and len(after) > 1:
         recorded = before + [i for i, p in enumerate(parts[:end]) if p.kind == "speech" and p.repeated]
         distance_db = voices.distance_db(recorded, after)
         talks = distance_db is not None and distance_db > _ANOTHER_VOICE_DB
-    return (before, after) if talks else ([], open_)
+    return (before, after, parts[after[0]].start_s) if talks else ([], open_, 0.0)
 
 
 def _put_through(parts: list[Piece], open_: list[int]) -> tuple[list[int], list[int]]:
