@@ -27,6 +27,8 @@ from probes.audio.timeline import HoldMode, Label
 _WEAK_MUSIC_S, _FAINT_MUSIC_S = 15.0, 40.0
 _LONGEST_GAP_S = 12.0  # silence inside a hold with music: loop gaps, tunes that die away
 _LONGEST_LULL_S = 45.0  # where nobody says anything before the music is heard again
+_SHORTEST_BEFORE_KEYS_S = 4.0
+_OFTEN = 4  # times that a message is said, by which a wait is known wherever it comes
 _STRAY_WORDS_S = 4.0  # of a message, not known again
 _LONGEST_INSERT_S = 16.0  # speech that was said once, between music and music
 _LONGEST_MONOLOGUE_S, _BREATH_S = 60.0, 1.2  # one voice from music to music, without a pause for an answer
@@ -135,7 +137,8 @@ def _same_hold(parts: list[Piece], a: int, b: int) -> bool:
     between = parts[a + 1 : b]
     if not between:
         return True
-    if any(p.kind == "tone" and p.label is not Label.BEEP for p in between):
+    keyed = (Label.DTMF,) if parts[a].length_s >= _SHORTEST_BEFORE_KEYS_S else ()  # a caller may key while on hold
+    if any(p.kind == "tone" and p.label not in (Label.BEEP, *keyed) for p in between):
         return False
     speech = [p for p in between if p.kind == "speech"]
     pauses = [p.length_s for p in between if p.kind == "silence"]
@@ -143,11 +146,21 @@ def _same_hold(parts: list[Piece], a: int, b: int) -> bool:
         return sum(pauses) <= _LONGEST_LULL_S
     new_s = sum(p.length_s for p in speech if not p.repeated)
     if any(p.repeated for p in speech) and new_s <= _STRAY_WORDS_S:
+        if _comes_again_and_again(parts, speech):
+            return max(pauses, default=0.0) <= _LONGEST_LULL_S
         return (max(pauses, default=0.0) if _heard_over_music(parts, speech) else sum(pauses)) <= _LONGEST_GAP_S
     total = sum(p.length_s for p in speech)
     if touching(between) and max(pauses, default=0.0) <= _BREATH_S and total <= _LONGEST_MONOLOGUE_S:
         return True
     return total <= _LONGEST_INSERT_S and max(pauses, default=0.0) <= 1.5 and len(speech) <= 3
+
+
+def _comes_again_and_again(parts: list[Piece], speech: list[Piece]) -> bool:
+    """Say whether words that are said again are so in the whole wait: earlier, and later, and often."""
+    said = [p for p in speech if p.repeated]
+    roots = {id(_first_said(p)) for p in said}
+    times = [p for p in parts if p.kind == "speech" and p.repeated and id(_first_said(p)) in roots]
+    return len(times) >= _OFTEN and times[0].start_s < said[0].start_s and times[-1].start_s > said[-1].start_s
 
 
 def _heard_over_music(parts: list[Piece], speech: list[Piece]) -> bool:
