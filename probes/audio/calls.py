@@ -201,24 +201,37 @@ def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
         music_dbfs = [quantile(level_dbfs[_frames(q)][:_BESIDE], 0.4) for q in beside]
         quiet = floor_dbfs is not None and gaps_dbfs < floor_dbfs + _NOISE_VARIES_DB
         deep = bool(music_dbfs) and gaps_dbfs < min(music_dbfs) - _DEEPEST_DUCK_DB
-        if quiet or deep or _stands_alone(parts, i, gaps_dbfs, level_dbfs):
+        if quiet or deep or _stands_alone(parts, i, gaps_dbfs, floor_dbfs, level_dbfs):
             p.over_music = False
     return parts
 
 
-def _stands_alone(parts: list[Piece], i: int, gaps_dbfs: float, level_dbfs: Floats) -> bool:
-    """Say whether words have a pause after them, and before them one too, or a short one in which music had ended."""
+def _stands_alone(
+    parts: list[Piece], i: int, gaps_dbfs: float, floor_dbfs: float | None, level_dbfs: Floats
+) -> bool:
+    """Say whether words have a pause after them, and before them one too, or a short one in which music had ended.
+
+    It had ended if the line fell silent, or fell to what is heard between the words and that is far below the music.
+    """
     before, p = parts[i - 1] if i else None, parts[i]
     if i + 1 == len(parts) or parts[i + 1].kind in ("music", "speech"):
         return False
     if before is None or before.kind != "music":
         return before is None or before.kind == "silence"
+    at = round(p.start_s / FRAME_S)
+    near_dbfs = level_dbfs[max(0, at - _NEAR) : at + _NEAR]
+    if floor_dbfs is not None and _longest_below(near_dbfs, floor_dbfs + _NOISE_VARIES_DB) >= _SHORTEST_STOP:
+        return True
     if gaps_dbfs > quantile(level_dbfs[_frames(before)][-_BESIDE:], 0.4) - _FALLEN_DB:
         return False
-    at = round(p.start_s / FRAME_S)
-    near = level_dbfs[max(0, at - _NEAR) : at + _NEAR] < gaps_dbfs + _NOISE_VARIES_DB
-    runs = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(np.int8), [0]]))).reshape(-1, 2)
-    return len(runs) > 0 and int((runs[:, 1] - runs[:, 0]).max()) >= _SHORTEST_STOP
+    return _longest_below(near_dbfs, gaps_dbfs + _NOISE_VARIES_DB) >= _SHORTEST_STOP
+
+
+def _longest_below(level_dbfs: Floats, limit_dbfs: float) -> int:
+    """Return for how many frames on end it is softer."""
+    below = np.concatenate([[0], (level_dbfs < limit_dbfs).astype(np.int8), [0]])
+    runs = np.flatnonzero(np.diff(below)).reshape(-1, 2)
+    return int((runs[:, 1] - runs[:, 0]).max(initial=0))
 
 
 def smooth_dbfs(level_dbfs: Floats, frames: int) -> Floats:
