@@ -206,9 +206,7 @@ def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:
     return parts
 
 
-def _stands_alone(
-    parts: list[Piece], i: int, gaps_dbfs: float, floor_dbfs: float | None, level_dbfs: Floats
-) -> bool:
+def _stands_alone(parts: list[Piece], i: int, gaps_dbfs: float, floor_dbfs: float | None, level_dbfs: Floats) -> bool:
     """Say whether words have a pause after them, and before them one too, or a short one in which music had ended.
 
     It had ended if the line fell silent, or fell to what is heard between the words and that is far below the music.

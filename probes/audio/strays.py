@@ -10,7 +10,7 @@ _TURN_OF_PRESENTER_S = 0.6  # from words that began with the end of the music to
 _LONGEST_WORD_S, _TRANSFER_S = 2.5, 0.6
 _SOFTER_IN_A_ROOM_DB, _SURELY_LISTENED_S = 4.0, 20.0  # than what played on hold, for so long
 _SHORTEST_RETURN_S, _FAR_SOFTER_DB, _AS_SOFT_DB = 4.0, 15.0, 3.0  # of music that comes back after words
-_FAINT_DB = 19.0
+_FAINT_DB, _BEFORE_HOLD_S = 19.0, 0.3
 _SOFTER_DB, _LONGEST_LISTENING_S, _TALK_SHARE, _AROUND_S = 9.0, 15.0, 0.3, 12.0
 
 
@@ -36,7 +36,8 @@ def without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) -> 
             softer = loudest_db < min([usual_db - _FAR_SOFTER_DB, *others_db]) and (
                 long_s < LONGEST_STRAY_S or in_the_background(parts, run, level_dbfs)
             )
-            if not softer and (long_s >= _SHORTEST_RETURN_S or not once):
+            sound = end == 0 and long_s < LONGEST_STRAY_S and _is_sound_in_a_talk(parts, run, between)
+            if not softer and not sound and (long_s >= _SHORTEST_RETURN_S or not once):
                 break
             group = group[len(run) :] if end == 0 else group[: -len(run)]
         group = _without_noise_under_words(parts, group, end, usual_db - _FAR_SOFTER_DB, level_dbfs)
@@ -44,6 +45,14 @@ def without_strays(parts: list[Piece], group: list[int], level_dbfs: Floats) -> 
         parts[group[-1]].kind = "speech"
         group = group[:-1]
     return group
+
+
+def _is_sound_in_a_talk(parts: list[Piece], run: list[int], between: list[Piece]) -> bool:
+    """Say whether words come before a sound, go on right after it, and pause before the music begins."""
+    before = [p for p in parts[max(0, run[0] - 2) : run[0]] if p.kind == "speech"]
+    said = [p for p in [*before, *between] if p.kind == "speech"]
+    goes_on = between[0].kind == "speech" and between[-1].kind == "silence" and between[-1].length_s > _BEFORE_HOLD_S
+    return bool(before) and goes_on and not any(p.repeated for p in said)
 
 
 def _lasting_dbfs(parts: list[Piece], group: list[int], run: list[int], level_dbfs: Floats) -> list[float]:

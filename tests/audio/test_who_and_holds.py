@@ -11,6 +11,7 @@ from probes.audio.repeats import find_repeats
 from probes.audio.songs import take_back_songs
 from probes.audio.states import MUSIC, SILENCE, TONE, Stretch
 from probes.audio.timeline import EndReason, HoldMode, Kind, Label, Tone
+from probes.audio.who import say_who
 from tests.audio.sounds import ASK, HELLO, MENU, PROMISE, RATE, WAIT, Sound, music, quiet, rhythm, speech, tone
 
 MORE = ("Let me look that up for you.", "I can see your order here, it has left our store.", "Would Monday suit you?")
@@ -211,6 +212,20 @@ def test_music_that_stopped_before_the_words_is_not_under_them(after: str, stop_
     assert no_music_under(parts, level_dbfs)[1].over_music is over
 
 
+@pytest.mark.parametrize(("stop_dbfs", "over"), [(-70.0, False), (-55.0, True)])
+def test_words_after_the_line_fell_silent_are_over_no_music_though_a_room_is_heard_between_them(
+    stop_dbfs: float, over: bool
+) -> None:
+    parts, level_dbfs = laid(
+        ("silence", 3.0, -71.0), ("music", 20.0, -45.0), ("speech", 4.0, -30.0), ("silence", 4.0, -68.0)
+    )
+    level_dbfs[22 * 50 + 38 : 23 * 50] = stop_dbfs
+    words = level_dbfs[23 * 50 : 27 * 50]
+    words[::10] = words[1::10] = words[2::10] = -50.0  # the room
+    parts[2].over_music = True
+    assert no_music_under(parts, level_dbfs)[2].over_music is over
+
+
 @pytest.mark.parametrize(("odds", "kind"), [(0.7, "music"), (0.9, "speech")])
 def test_doubtful_words_that_go_over_into_music_are_its_first_notes(odds: float, kind: str) -> None:
     parts = [
@@ -355,3 +370,59 @@ def test_brief_words_after_the_music_before_it_rings_are_still_of_the_hold(next_
     )
     parts[4].label = Label.RINGBACK if next_kind == "tone" else Label.UNSURE
     assert [h.end_s for h in find_holds(parts, level_dbfs)] == pytest.approx([end_s])
+
+
+@pytest.mark.parametrize(("pause_s", "starts_s"), [(0.9, 30.9), (0.0, 10.0)])
+def test_a_sound_within_a_talk_is_no_beginning_of_the_hold_after_it(pause_s: float, starts_s: float) -> None:
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -70.0),
+        ("speech", 6.0, -22.0),
+        ("silence", 2.0, -70.0),
+        ("music", 13.0, -25.0),
+        ("speech", 7.0, -22.0),
+        *([("silence", pause_s, -70.0)] if pause_s else []),
+        ("music", 60.0, -25.0),
+        ("silence", 2.0, -70.0),
+    )
+    assert [h.start_s for h in find_holds(parts, level_dbfs)] == pytest.approx([starts_s])
+
+
+@pytest.mark.parametrize(("times", "holds"), [(6, 1), (3, 2)])
+def test_a_message_that_comes_all_the_time_keeps_a_wait_together_where_the_music_is_not_heard(
+    times: int, holds: int
+) -> None:
+    music, words, hidden = ("music", 16.0, -25.0), ("speech", 5.0, -22.0), ("silence", 11.0, -60.0)
+    some = [music, words] * (times // 2)
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -70.0), *some, hidden, words, hidden, *some[: 2 * (times - 2) // 2], music
+    )
+    said = [p for p in parts if p.kind == "speech"]
+    for p in said:
+        p.repeated, p.repeat_of = True, None if p is said[0] else said[0]
+    assert len(find_holds(parts, level_dbfs)) == holds
+
+
+@pytest.mark.parametrize(("before_s", "starts_s"), [(20.0, 2.0), (2.0, 4.2)])
+def test_a_key_does_not_end_a_hold_that_has_begun(before_s: float, starts_s: float) -> None:
+    parts, level_dbfs = laid(
+        ("silence", 2.0, -70.0), ("music", before_s, -25.0), ("tone", 0.2, -20.0), ("music", 40.0, -25.0)
+    )
+    parts[2].label = Label.DTMF
+    *_, last = find_holds(parts, level_dbfs)
+    assert last.start_s == pytest.approx(starts_s)
+
+
+def test_a_talk_after_a_menu_that_was_said_twice_and_a_key_is_no_menu() -> None:
+    turn = [("speech", 4.0, -20.0), ("silence", 2.5, -70.0)]
+    parts, _ = laid(
+        ("silence", 1.0, -70.0),
+        *[("speech", 9.0, -20.0), ("silence", 3.0, -70.0)] * 2,
+        ("tone", 0.3, -20.0),
+        ("silence", 1.0, -70.0),
+        *turn * 6,
+    )
+    parts[1].repeated = parts[3].repeated = True
+    parts[3].repeat_of = parts[1]
+    parts[5].label = Label.DTMF
+    say_who(parts, [])
+    assert [p.label for p in parts if p.kind == "speech"] == [Label.IVR] * 2 + [Label.AGENT] * 6
