@@ -391,7 +391,7 @@ def test_a_sound_within_a_talk_is_no_beginning_of_the_hold_after_it(pause_s: flo
 def test_a_message_that_comes_all_the_time_keeps_a_wait_together_where_the_music_is_not_heard(
     times: int, holds: int
 ) -> None:
-    music, words, hidden = ("music", 16.0, -25.0), ("speech", 5.0, -22.0), ("silence", 11.0, -60.0)
+    music, words, hidden = ("music", 16.0, -25.0), ("speech", 5.0, -22.0), ("silence", 10.5, -60.0)
     some = [music, words] * (times // 2)
     parts, level_dbfs = laid(
         ("silence", 2.0, -70.0), *some, hidden, words, hidden, *some[: 2 * (times - 2) // 2], music
