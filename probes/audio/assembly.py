@@ -19,7 +19,7 @@ from probes.audio.states import Stretch, kinds, stretches
 from probes.audio.timeline import Hold, Kind, Label, Segment, Timeline, Tone
 from probes.audio.tones import find_tones
 
-LISTENER = "listener-7"
+LISTENER = "listener-8"
 _SHORTEST_PATTERN_S, _PATTERNS_EACH, _MOST_PATTERNS = 2.0, 3, 12
 _LOOP_SOUGHT_STEPS = round(3600 / STEP_S)  # of a hold: no music on hold is longer than half an hour
 
