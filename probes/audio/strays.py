@@ -73,7 +73,11 @@ def _is_first_word(parts: list[Piece], i: int) -> bool:
 
 
 def without_talk_in_a_room(parts: list[Piece], group: list[int], level_dbfs: Floats) -> list[int]:
-    """Leave out at the end a talk with faint music in its room, which the hold's own music runs into."""
+    """Leave out at the end a talk with faint music in its room, which the hold's own music runs into.
+
+    Returns:
+        What is left; nothing when what plays before the first words is already that room's.
+    """
     music = [(i, loud_part_dbfs(parts[i], level_dbfs)) for i in group if parts[i].kind == "music"]
     lasts_s = {i: parts[i].length_s for i, _ in music}
     for i in range(group[0] + 1, group[-1]):
