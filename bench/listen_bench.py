@@ -3,8 +3,8 @@
     python -m bench.listen_bench --cache DIR --split test --seeds 1 2 3 4 5 --out OUT [--outside FOLDER ...]
     python -m bench.listen_bench --calls FOLDER ... --out OUT [--check-with PATH/score.py]
 
-Writes OUT/accuracy.md (the page, with bench/calls/history.md at its end), OUT/readme.md (the short table),
-OUT/accuracy.json, and every prediction to OUT/heard/DETECTOR. The listener runs alone: its speed is processor time
+Writes OUT/accuracy.md (the page, with bench/calls/history.md at its end), OUT/accuracy.json, and every prediction to
+OUT/heard/DETECTOR; with --readme README.md also the tables there. The listener runs alone: its speed is processor time
 of listening on one thread, memory its process's highest. Then the voice detectors run, `--jobs` at once.
 """
 
@@ -55,7 +55,8 @@ def main() -> None:
     history = HISTORY.read_text() if HISTORY.exists() else ""
     (chosen.out / "accuracy.json").write_text(json.dumps(results["figures"] | results["costs"], indent=1))
     (chosen.out / "accuracy.md").write_text(listen_page.page(pages) + "\n" + history)
-    (chosen.out / "readme.md").write_text(listen_page.short(pages))
+    if chosen.readme:
+        chosen.readme.write_text(listen_page.placed(chosen.readme.read_text(), listen_page.short(pages)))
     print((chosen.out / "accuracy.md").read_text())
 
 
@@ -68,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=Path, nargs="+", help="folders of made calls instead")
     parser.add_argument("--outside", type=Path, nargs="+", default=[], help="calls another generator made, told apart")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--readme", type=Path, help="a text whose tables of figures are written anew")
     parser.add_argument("--detectors", nargs="+", choices=detectors.NAMES, default=list(detectors.NAMES))
     parser.add_argument("--live", type=int, default=1, help="of how many own folders to compare live with offline")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="detectors at once")

@@ -80,6 +80,13 @@ ROWS = (
     Row("times real time, one core", "times_real_time", **_least(1500)),
     Row("memory, at most", "peak_mb", unit=" MB", **_most(300)),
 )
+NOT_IN_README = {
+    "tone_name",
+    "holds_far_edge_to_label",
+    "duration_error_median_pct",
+    "duration_error_p95_pct",
+    "total_hold_error_mean_pct",
+}
 SCENE_COLUMNS = {
     "calls": "calls",
     "frames": "frame_accuracy",
@@ -127,15 +134,31 @@ def page(results: Results) -> str:
     return "\n\n".join(p.rstrip("\n") for p in parts) + "\n"
 
 
-def short(results: Results) -> str:
-    """Return the README's tables in markdown: the listener's figures, and detectors side by side."""
+def short(results: Results) -> dict[str, str]:
+    """Return the README's tables in markdown: `figures` of the listener, and detectors `beside` it where they ran."""
     told = {k: v for k, v in results.figures.items() if v}
     if not told:
-        return "no detector could run\n"
+        return {}
     first = next(iter(next(iter(told.values()))))
-    lines = _targets(told, first, live=results.costs.get("live"))
-    beside = [_beside(by_detector) for by_detector in list(told.values())[:1] if len(by_detector) > 1]
-    return "\n\n".join([lines, *beside]) + "\n"
+    rows = tuple(r for r in ROWS if r.key not in NOT_IN_README)
+    tables = {"figures": _targets(told, first, rows, results.costs.get("live"))}
+    own = next(iter(told.values()))
+    return tables | ({"beside": _beside(own, rows)} if len(own) > 1 else {})
+
+
+def placed(text: str, tables: dict[str, str]) -> str:
+    """Return a text with each table in its place: from `<!-- NAME -->` to `<!-- end of NAME -->`.
+
+    Raises:
+        ValueError: the text has no such place.
+    """
+    for name, table in tables.items():
+        before, start, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- end of {name} -->")
+        if not end:
+            raise ValueError(f"no <!-- {name} --> … <!-- end of {name} --> to put the table in: add both lines")
+        text = f"{before}{start}{table}\n{end}{after}"
+    return text
 
 
 def _calls(what: str) -> str:
@@ -161,9 +184,11 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _targets(told: dict[str, dict[str, Figures]], first: str, live: Figures | None = None) -> str:
+def _targets(
+    told: dict[str, dict[str, Figures]], first: str, wanted: tuple[Row, ...] = ROWS, live: Figures | None = None
+) -> str:
     totals = {what: _ready(by_detector[first]["total"]) for what, by_detector in told.items()}
-    rows = [[r.name, r.target, *(_cell(r, t.get(r.key), judged=True) for t in totals.values())] for r in ROWS]
+    rows = [[r.name, r.target, *(_cell(r, t.get(r.key), judged=True) for t in totals.values())] for r in wanted]
     if live:
         cost = live["frame_us"]
         rows += [
@@ -178,9 +203,9 @@ def _targets(told: dict[str, dict[str, Figures]], first: str, live: Figures | No
     return _table([first, "asked", *(_calls(what) for what in totals)], rows)
 
 
-def _beside(by_detector: dict[str, Figures]) -> str:
+def _beside(by_detector: dict[str, Figures], wanted: tuple[Row, ...] = ROWS) -> str:
     totals = {name: _ready(v["total"]) for name, v in by_detector.items()}
-    rows = [[r.name, *(_cell(r, t.get(r.key)) for t in totals.values())] for r in ROWS]
+    rows = [[r.name, *(_cell(r, t.get(r.key)) for t in totals.values())] for r in wanted]
     return _table(["", *totals], rows)
 
 

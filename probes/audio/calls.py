@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,7 +18,13 @@ _SHORTEST_WORDS_S = 1.6  # said over music
 TOUCHES_S, NOTE_PAUSE_S = 0.15, 1.5
 _LONGEST_PAUSE_S = 12.0  # between notes of a tune, where a burst would be ringing that fits no plan
 LONGEST_STRAY_S = 15.0
-_LIKE_NOISE_DB, _SHORTEST_PAUSE_S, _EDGE_S, _VARIES = 3.0, 0.4, 0.1, 1.4  # of what is noise, not music
+_LIKE_NOISE_DB, _SHORTEST_PAUSE_S, _EDGE_S, _VARIES, _MOST_COMPARED = (
+    3.0,
+    0.4,
+    0.1,
+    1.4,
+    40,
+)  # of what is noise, not music
 QUIETEST_NOISE_DBFS = -75.0  # what is below is digital silence, with a click here and there
 _SHORTEST_JUDGED_S, _NOISE_VARIES_DB, _DEEPEST_DUCK_DB = 1.0, 4.0, 28.0
 _BESIDE = 500  # frames
@@ -176,14 +183,23 @@ def noise_is_no_music(parts: list[Piece], level_dbfs: Floats, mel_db: Callable[[
 
 
 def _sounds_like(p: Piece, pauses: list[Piece], mel_db: Callable[[float, float], Floats]) -> bool:
-    """Say whether a piece differs from the usual spectrum of the pauses no more than they do themselves."""
-    inner = [mel_db(q.start_s + _EDGE_S, q.end_s - _EDGE_S) for q in pauses]
-    noise = np.concatenate(inner)
+    """Say whether a piece differs from the usual spectrum of the pauses no more than they do themselves.
+
+    Of long calls some stretches of each are compared, so that it takes no more memory than a short call.
+    """
+    some = pauses[:: -(-len(pauses) // _MOST_COMPARED)]
+    noise = np.concatenate([mel_db(*_middle(q.start_s, q.end_s)) for q in some])
+    cuts_s = np.linspace(p.start_s, p.end_s, _MOST_COMPARED + 1)
+    heard = np.concatenate([mel_db(*_middle(a, b)) for a, b in pairwise(cuts_s.tolist())])
     usual = np.median(noise, axis=0)
-    away_db, own_db = (
-        np.abs(mel - usual).mean(axis=1) for mel in (mel_db(p.start_s + _EDGE_S, p.end_s - _EDGE_S), noise)
-    )
+    away_db, own_db = (np.abs(mel - usual).mean(axis=1) for mel in (heard, noise))
     return quantile(away_db, 0.9) < _VARIES * quantile(own_db, 0.8)
+
+
+def _middle(from_s: float, to_s: float) -> tuple[float, float]:
+    """Return the middle of a stretch without its edges, 10 s at most."""
+    half_s = min((to_s - from_s) / 2 - _EDGE_S, 5.0)
+    return (from_s + to_s) / 2 - half_s, (from_s + to_s) / 2 + half_s
 
 
 def no_music_under(parts: list[Piece], level_dbfs: Floats) -> list[Piece]:

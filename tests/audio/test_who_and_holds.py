@@ -329,6 +329,19 @@ def test_noise_that_goes_on_for_long_is_no_music(bands_db: tuple[float, float], 
     assert noise_is_no_music(parts, level_dbfs, mel_db)[-1].kind == kind
 
 
+def test_noise_of_a_day_is_compared_with_no_more_of_the_call_than_that_of_a_minute() -> None:
+    kinds = [("speech", 5.0, -20.0), ("silence", 600.0, -45.0)] * 20
+    parts, level_dbfs = laid(*kinds, ("music", 12 * 3600.0, -44.0))
+    asked_s: list[float] = []
+
+    def mel_db(from_s: float, to_s: float) -> NDArray[np.float32]:
+        asked_s.append(to_s - from_s)
+        return np.random.default_rng(3).normal(-45, 3, (round((to_s - from_s) / 0.04), 20)).astype(np.float32)
+
+    assert noise_is_no_music(parts, level_dbfs, mel_db)[-1].kind == "silence"
+    assert sum(asked_s) < 1000
+
+
 @pytest.mark.parametrize(("pause_s", "kind"), [(1.0, "music"), (3.0, "tone")])
 def test_what_sounds_like_a_tone_soon_after_music_is_its_next_note(pause_s: float, kind: str) -> None:
     ends = np.cumsum([0, 20, pause_s, 1.8, 4]) * 50
